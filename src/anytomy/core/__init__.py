@@ -1,0 +1,1 @@
+"""Values that everything speaks: geometry, image, prompt, prediction, intensity, errors."""

@@ -1,0 +1,1 @@
+"""Adapters that published models carry inside their image encoder."""
