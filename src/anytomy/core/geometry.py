@@ -139,11 +139,12 @@ class Geometry:
         The assignment with the largest summed cosine; exact ties (a grid turned by 45 degrees) go to the
         assignment that is first by physical direction, so that it does not depend on how the grid is stored.
         """
-        cosines = np.abs(np.round(self.direction_matrix, 6))
+        # Whole millionths: their sums do not depend on the order of the axes, as sums of floats would.
+        cosines = np.round(np.abs(self.direction_matrix) * 1e6).astype(int)
         options = []
         for order in itertools.permutations(range(3)):
-            total = round(float(sum(cosines[order[j], j] for j in range(3))), 5)
-            lead = self._along(order.index(0))
+            total = round(sum(int(cosines[order[j], j]) for j in range(3)), -1)
+            lead = tuple(self._along(order.index(patient)) for patient in range(3))
             options.append((total, lead, order))
         x, y, z = max(options)[2]
         return x, y, z
@@ -171,8 +172,8 @@ class Geometry:
     def to_index(self, physical_lps_mm: ArrayLike) -> NDArray[np.float64]:
         """LPS mm (..., 3) to (fractional) voxel coordinates in x, y, z."""
         offset = np.asarray(physical_lps_mm, dtype=np.float64) - self.affine_lps[:3, 3]
-        index = np.linalg.solve(self.affine_lps[:3, :3], offset[..., None])[..., 0]
-        return np.asarray(index, dtype=np.float64)
+        index = np.linalg.solve(self.affine_lps[:3, :3], offset.reshape(-1, 3).T).T
+        return np.asarray(index.reshape(offset.shape), dtype=np.float64)
 
     # -- derived grids: the same physical place for every voxel that is kept ----------------------
 
@@ -216,7 +217,11 @@ class Geometry:
         return replace(self, size_xyz=_int_triple(size_xyz), origin_lps_mm=origin)
 
     def is_close(self, other: Geometry, *, rtol: float = 1e-6) -> bool:
-        """Whether both are the same grid: equal size, and corners within `rtol` of the grid's extent."""
+        """Whether both are the same grid: equal size, and every voxel centre in the same place.
+
+        The places may differ by `rtol` of the grid's extent, or of its distance from the origin where that is
+        more (float32 headers round it).
+        """
         if self.size_xyz != other.size_xyz:
             return False
         corners = np.array(list(itertools.product(*((0, n - 1) for n in self.size_xyz))))

@@ -87,11 +87,11 @@ class Image:
         if is_volume is None:
             is_volume = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] != 3)
         spatial = array.shape[: 3 if is_volume else 2]
+        if len(spatial) < (3 if is_volume else 2) or array.size == 0:
+            raise ImageReadError(f"expected an image or a volume, got shape {array.shape}")
         if geometry is None:
-            shape = (1,) * (3 - len(spatial)) + tuple(spatial)
-            if len(shape) != 3 or min(shape) < 1:
-                raise ImageReadError(f"expected an image or a volume, got shape {array.shape}")
-            geometry = Geometry(size_xyz=(shape[2], shape[1], shape[0]))
+            depth = spatial[0] if is_volume else 1
+            geometry = Geometry(size_xyz=(spatial[-1], spatial[-2], depth))
         return cls(array=array, geometry=geometry, is_volume=is_volume, modality=modality)
 
     @property

@@ -95,15 +95,20 @@ class MaskStack(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, (int, np.integer)):
             return self.objects[index].expand().reshape(self._spatial)
+        if isinstance(index, tuple) and index and isinstance(index[0], (int, np.integer)):
+            return self[index[0]][index[1:]]
         return np.asarray(self)[index]
 
     def __iter__(self) -> Iterator[NDArray[np.bool_]]:
         return (self[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        if not self.objects:
-            return np.zeros(self.shape, dtype=dtype or bool)
-        return np.stack(list(self)).astype(dtype or bool, copy=False)
+        if copy is False:
+            raise ValueError("masks are stored packed: an array of them is always a copy")
+        out = np.empty(self.shape, dtype=dtype or bool)
+        for i, mask in enumerate(self):
+            out[i] = mask
+        return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,13 +48,13 @@ class Prompt:
     def __post_init__(self) -> None:
         if self.box is not None:
             object.__setattr__(self, "box", _checked_box(self.box))
-        points = tuple(_numbers(p, "a point", (2, 3)) for p in _listed(self.points, "points"))
+        points = tuple(_numbers(p, "a point", (2, 3)) for p in _listed(self.points, "a list of points"))
         if len({len(p) for p in points}) > 1:
             raise PromptError("expected points that all have two or all have three numbers")
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "labels", _checked_labels(self.labels, len(points)))
         if self.mask is not None:
-            object.__setattr__(self, "mask", np.asarray(self.mask).astype(bool))
+            object.__setattr__(self, "mask", _checked_mask(self.mask))
         if self.slice is not None:
             object.__setattr__(self, "slice", _whole(self.slice, "slice"))
         if self.z is not None:
@@ -63,6 +63,8 @@ class Prompt:
             object.__setattr__(self, "id", _whole(self.id, "id"))
             if not 1 <= self.id <= 65535:
                 raise PromptError(f"expected an object id from 1 to 65535, got {self.id}")
+        if self.name is not None and not isinstance(self.name, str):
+            raise PromptError(f"expected a text for the name, got {self.name!r}")
         if self.box is None and not points and self.mask is None:
             raise PromptError("expected a box, points or a mask, got a prompt with none of them")
         if self.z is not None and self.slice is not None and not self.z[0] <= self.slice < self.z[1]:
@@ -88,25 +90,48 @@ class Prompt:
 
 def _numbers(values: Any, what: str, counts: tuple[int, ...]) -> tuple[float, ...]:
     expected = " or ".join(str(c) for c in counts)
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise PromptError(f"expected {what} of {expected} numbers, got {values!r}")
-    values = tuple(values)
+    values = _listed(values, f"{what} of {expected} numbers")
     if len(values) not in counts:
         raise PromptError(f"expected {what} of {expected} numbers, got {len(values)}: {_show(values)}")
     numbers = []
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise PromptError(f"expected {what} of numbers, got {value!r}")
-        if not np.isfinite(value):
-            raise PromptError(f"expected {what} of finite numbers, got {value}")
-        numbers.append(float(value))
+        numbers.append(_number(value, f"{what} of finite numbers"))
     return tuple(numbers)
 
 
+def _number(value: Any, what: str) -> float:
+    if not _is_number(value):
+        raise PromptError(f"expected {what}, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
+    if not np.isfinite(number):
+        raise PromptError(f"expected {what}, got {number}")
+    return number
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def _listed(values: Any, what: str) -> tuple[Any, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise PromptError(f"expected a list of {what}, got {values!r}")
-    return tuple(values)
+    try:
+        if isinstance(values, (str, bytes, dict, set)):
+            raise TypeError
+        return tuple(values)
+    except TypeError:
+        raise PromptError(f"expected {what}, got {values!r}") from None
+
+
+def _checked_mask(values: Any) -> NDArray[np.bool_]:
+    try:
+        mask = np.asarray(values)
+    except ValueError:
+        raise PromptError("expected a mask whose rows have one length") from None
+    if mask.dtype.kind not in "biuf" or mask.ndim not in (2, 3):
+        raise PromptError(f"expected a mask of two or three axes, got {mask.ndim} axes of type {mask.dtype}")
+    return mask.astype(bool)
 
 
 def _checked_box(values: Any) -> tuple[float, ...]:
@@ -124,12 +149,12 @@ def _checked_box(values: Any) -> tuple[float, ...]:
 
 
 def _checked_labels(values: Any, count: int) -> tuple[int, ...]:
-    labels = _listed(values, "labels")
+    labels = _listed(values, "a list of labels")
     if not labels:
         return (1,) * count
     if len(labels) != count:
         raise PromptError(f"expected one label for each of {count} points, got {len(labels)}")
-    if any(isinstance(v, bool) or v not in (0, 1) for v in labels):
+    if not all(_is_number(v) and v in (0, 1) for v in labels):
         raise PromptError(f"expected point labels 1 (object) or 0 (background), got {labels}")
     return tuple(int(v) for v in labels)
 
@@ -143,11 +168,10 @@ def _checked_range(values: Any) -> tuple[int, int]:
 
 
 def _whole(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise PromptError(f"expected a whole number for {what}, got {value!r}")
-    if int(value) != value:
+    number = _number(value, f"a whole number for {what}")
+    if int(number) != number:
         raise PromptError(f"expected a whole number for {what}, got {value}")
-    return int(value)
+    return int(number)
 
 
 def _show(values: Iterable[Any]) -> str:
@@ -158,7 +182,7 @@ def numbered(prompts: Iterable[Prompt]) -> list[Prompt]:
     """The prompts with ids: their own, else the lowest free one in order.
 
     Raises:
-        PromptError: If two have the same id.
+        PromptError: If two have the same id, or there are more objects than ids.
     """
     prompts = list(prompts)
     taken: set[int] = set()
@@ -166,5 +190,7 @@ def numbered(prompts: Iterable[Prompt]) -> list[Prompt]:
         if prompt.id in taken:
             raise PromptError(f"object id {prompt.id} stands twice", hint="give each object its own id")
         taken |= {prompt.id} if prompt.id is not None else set()
+    if len(prompts) > 65535:
+        raise PromptError(f"expected at most 65535 objects, got {len(prompts)}")
     free = (i for i in range(1, 65536) if i not in taken)
     return [p if p.id is not None else replace(p, id=next(free)) for p in prompts]

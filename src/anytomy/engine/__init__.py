@@ -1,0 +1,1 @@
+"""Running a model: exported graphs on the CPU, torch elsewhere; preprocessing; embedding cache."""

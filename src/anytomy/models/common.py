@@ -1,5 +1,8 @@
 """Small parts that several modules of the SAM family share."""
 
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
+
 from __future__ import annotations
 
 import torch
@@ -97,7 +100,8 @@ def join_windows(windows: Tensor, height: int, width: int) -> Tensor:
         Features (B, H, W, C).
     """
     _, size, _, c = windows.shape
-    rows, columns = -(-height // size), -(-width // size)
+    # Rounded up without negative numbers: exported graphs divide towards zero, Python towards minus infinity.
+    rows, columns = (height + size - 1) // size, (width + size - 1) // size
     x = windows.reshape(-1, rows, columns, size, size, c).transpose(2, 3)
     x = x.reshape(-1, rows * size, columns * size, c)
     return x[:, :height, :width]

@@ -1,10 +1,13 @@
 """The image encoder of MobileSAM and LiteMedSAM: TinyViT without its classifier, with SAM's neck.
 
 Sources: Wu et al., TinyViT (arXiv 2207.10666), section 3.3; Zhang et al., Faster Segment Anything: MobileSAM
-(arXiv 2306.14289); LiteMedSAM is the baseline of the CVPR 2024 challenge MedSAM on Laptop. The stages of the two
-models are the same; only the stem differs: 1024 px enter MobileSAM through two convolutions of stride 2, 256 px
-enter LiteMedSAM through two 1x1 convolutions, so both reach a 64 x 64 grid.
+(arXiv 2306.14289); LiteMedSAM is the baseline of the CVPR 2024 challenge MedSAM on Laptop. The stages of the
+two models are the same; only the stem differs: 1024 px enter MobileSAM through two convolutions of stride 2,
+256 px enter LiteMedSAM through two 1x1 convolutions, so both reach a 64 x 64 grid.
 """
+
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ class TinyViTImageEncoder(nn.Module):
         stem_stride: Stride of each of the stem's two convolutions, 2 (MobileSAM, 3x3) or 1 (LiteMedSAM, 1x1).
         dims: Channels of the four stages.
         depths: Blocks of the four stages.
-        heads: Attention heads of the four stages; the first stage has convolutions only and ignores its entry.
+        heads: Attention heads of the four stages; the first stage has convolutions only and ignores its
+            entry.
         windows: Edges of the attention windows in tokens; the first entry is ignored as well.
         expand: Hidden channels of a convolutional block, relative to its channels.
         out_channels: Channels of the embedding.
@@ -43,14 +47,13 @@ class TinyViTImageEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.patch_embed = Stem(dims[0], stem_stride)
-        # Only the first two mergings halve the map: the mask decoder wants the last stage at the third one's size.
+        # Only the first two mergings halve the map: the mask decoder wants the last stage at the third one's
+        # size.
         strides = (2, 2, 1)
         self.layers = nn.ModuleList()
         for index, dim in enumerate(dims):
             blocks: list[nn.Module] = [
-                ConvBlock(dim, expand)
-                if index == 0
-                else AttentionBlock(dim, heads[index], windows[index])
+                ConvBlock(dim, expand) if index == 0 else AttentionBlock(dim, heads[index], windows[index])
                 for _ in range(depths[index])
             ]
             last = index == len(dims) - 1
@@ -88,9 +91,7 @@ class ConvBN(nn.Sequential):
         self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1, groups: int = 1
     ) -> None:
         super().__init__()
-        self.c = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
-        )
+        self.c = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(out_channels)
 
 
@@ -207,7 +208,8 @@ class AttentionBlock(nn.Module):
 class BiasedAttention(nn.Module):
     """Multi-head self-attention within a window, with a learnt bias for each (|dy|, |dx|) and head.
 
-    The table of biases is gathered in every pass, in `train()` and in `eval()`, so it always receives gradients.
+    The table of biases is gathered in every pass, in `train()` and in `eval()`, so it always receives
+    gradients.
 
     Args:
         dim: Channels.

@@ -2,8 +2,12 @@
 
 Sources: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A; Li et al., Exploring Plain Vision
 Transformer Backbones for Object Detection (arXiv 2203.16527); decomposed relative positions after Li et al.,
-MViTv2 (arXiv 2112.01526), section 4.1. MedSAM is the B size at 1024 px, SAM-Med2D the B size at 256 px with adapters.
+MViTv2 (arXiv 2112.01526), section 4.1. MedSAM is the B size at 1024 px, SAM-Med2D the B size at 256 px with
+adapters.
 """
+
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
 
 from __future__ import annotations
 
@@ -25,7 +29,8 @@ class ViTImageEncoder(nn.Module):
         dim: Channels of the blocks.
         depth: Number of blocks.
         heads: Attention heads per block.
-        global_blocks: Indices of the blocks that attend over the whole image; the others attend within windows.
+        global_blocks: Indices of the blocks that attend over the whole image; the others attend within
+            windows.
         window: Edge of a window in patches.
         patch: Edge of a patch in pixels.
         mlp_ratio: Hidden channels of a block's MLP, relative to `dim`.
@@ -68,7 +73,8 @@ class ViTImageEncoder(nn.Module):
         """Encode normalised images.
 
         Args:
-            image: Images (B, 3, S, S). Another S than `input_size` works: the position tables are interpolated.
+            image: Images (B, 3, S, S). Another S than `input_size` works: the position tables are
+                interpolated.
 
         Returns:
             Embeddings (B, out_channels, S / patch, S / patch).
@@ -139,8 +145,8 @@ class Block(nn.Module):
 class RelativePositionAttention(nn.Module):
     """Multi-head self-attention over a 2D map with decomposed relative positions.
 
-    Queries, keys and values have their own layers, so that an adapter can touch two of them and leave the third
-    bit-identical.
+    Queries, keys and values have their own layers, so that an adapter can touch two of them and leave the
+    third bit-identical.
 
     Args:
         dim: Channels.

@@ -3,6 +3,9 @@
 Source: Kirillov et al., Segment Anything (arXiv 2304.02643), section 3 and appendix A.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -21,8 +24,8 @@ MASK_TOKENS = 4
 class DecoderOutput(NamedTuple):
     """All masks of the decoder; the caller selects.
 
-    Token 0 is the single mask, for prompts that leave no doubt; tokens 1 to 3 are the multimask. A tuple, because
-    graph exporters do not accept dataclasses.
+    Token 0 is the single mask, for prompts that leave no doubt; tokens 1 to 3 are the multimask. A tuple,
+    because graph exporters do not accept dataclasses.
 
     Attributes:
         mask_logits: (B, 4, 4 * grid, 4 * grid), above 0 is inside.
@@ -66,14 +69,10 @@ class MaskDecoder(nn.Module):
             nn.ConvTranspose2d(dim // 4, dim // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
-        self.output_hypernetworks_mlps = nn.ModuleList(
-            Mlp(dim, dim, dim // 8) for _ in range(MASK_TOKENS)
-        )
+        self.output_hypernetworks_mlps = nn.ModuleList(Mlp(dim, dim, dim // 8) for _ in range(MASK_TOKENS))
         self.iou_prediction_head = Mlp(dim, score_dim, MASK_TOKENS)
 
-    def forward(
-        self, embedding: Tensor, image_pos: Tensor, prompts: Tensor, dense: Tensor
-    ) -> DecoderOutput:
+    def forward(self, embedding: Tensor, image_pos: Tensor, prompts: Tensor, dense: Tensor) -> DecoderOutput:
         """Decode.
 
         Args:

@@ -1,8 +1,11 @@
 """SAM's prompt encoder: points, boxes and masks become tokens and a dense map.
 
-Sources: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A; random Fourier features after Tancik et
-al. (arXiv 2006.10739).
+Sources: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A; random Fourier features after
+Tancik et al. (arXiv 2006.10739).
 """
+
+# mypy: disable-error-code="no-any-return,no-untyped-call"
+# (torch does not type what calling a module returns)
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ PAD, NEGATIVE, POSITIVE, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = -1, 0, 1, 2, 3
 class PromptEncoder(nn.Module):
     """Encodes prompts that are given in pixels of the model's square input.
 
-    A box is two points, labelled `BOX_TOP_LEFT` and `BOX_BOTTOM_RIGHT`. The caller appends a point labelled `PAD`
-    (anywhere) to prompts that have no box, and to shorter ones of a batch: SAM was trained with it, and a prompt of
-    points without it scores worse.
+    A box is two points, labelled `BOX_TOP_LEFT` and `BOX_BOTTOM_RIGHT`. The caller appends a point labelled
+    `PAD` (anywhere) to prompts that have no box, and to shorter ones of a batch: SAM was trained with it, and
+    a prompt of points without it scores worse.
 
     Args:
         dim: Channels of a token, as many as the embedding has.
@@ -56,7 +59,8 @@ class PromptEncoder(nn.Module):
         """Encode points and box corners.
 
         Args:
-            coords: Positions (B, N, 2), x then y, in pixels of the input; an integer is the centre of its pixel.
+            coords: Positions (B, N, 2), x then y, in pixels of the input; an integer is the centre of its
+                pixel.
             labels: Kinds (B, N) of any dtype: -1 pad, 0 negative, 1 positive, 2 and 3 the corners of a box.
 
         Returns:
@@ -65,7 +69,8 @@ class PromptEncoder(nn.Module):
         position = self.pe_layer((coords.float() + 0.5) / self.input_size)  # (B, N, dim)
         tables: list[Any] = [self.not_a_point_embed, *self.point_embeddings]
         kinds = torch.cat([table.weight for table in tables])  # (5, dim)
-        # One gather and one select instead of a branch per kind: the graph stays the same for any number of points.
+        # One gather and one select instead of a branch per kind: the graph stays the same for any number of
+        # points.
         kind = F.embedding(labels.long() + 1, kinds)
         is_pad = (labels == PAD).unsqueeze(-1)
         return torch.where(is_pad, kind, kind + position.to(kind.dtype))
@@ -108,12 +113,12 @@ class PositionEncoding(nn.Module):
         self.register_buffer("positional_encoding_gaussian_matrix", matrix)
         # It follows from the matrix, so it is not saved, and is made anew whenever weights are loaded.
         self.register_buffer("image_grid", self._encode_grid(), persistent=False)
-        self.register_load_state_dict_post_hook(lambda module, _: module.refresh())
+        self.register_load_state_dict_post_hook(_refresh)
 
     def forward(self, positions: Tensor) -> Tensor:
         """Encode positions (..., 2), x then y, as fractions of the input, to (..., 2 * frequencies)."""
-        # Products and a sum instead of a matrix product: autocast would round a matrix product to 16 bits, and
-        # float() because a position needs more digits than half precision has.
+        # Products and a sum instead of a matrix product: autocast would round a matrix product to 16 bits,
+        # and float() because a position needs more digits than half precision has.
         matrix = self.positional_encoding_gaussian_matrix.float()
         positions = 2 * math.pi * (2 * positions.float() - 1)
         phase = positions[..., :1] * matrix[0] + positions[..., 1:] * matrix[1]
@@ -129,3 +134,8 @@ class PositionEncoding(nn.Module):
         centre = (torch.arange(self.grid, device=matrix.device) + 0.5) / self.grid
         y, x = torch.meshgrid(centre, centre, indexing="ij")
         return self(torch.stack([x, y], dim=-1)).permute(2, 0, 1)[None].contiguous()
+
+
+def _refresh(module: PositionEncoding, _: object) -> None:
+    """A function of the module rather than a lambda, so that models can be pickled to other processes."""
+    module.refresh()

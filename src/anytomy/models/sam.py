@@ -3,6 +3,9 @@
 The cut between the two is the border for caching embeddings, for serving and for exported graphs.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -44,8 +47,8 @@ class Sam(nn.Module):
         """Encode images.
 
         Args:
-            image: (B, 3, S, S), S = `input_size`, scaled and normalised as the checkpoint's intensity policy says,
-                padded at the bottom and right.
+            image: (B, 3, S, S), S = `input_size`, scaled and normalised as the checkpoint's intensity policy
+                says, padded at the bottom and right.
 
         Returns:
             Embeddings (B, C, grid, grid).
@@ -62,15 +65,17 @@ class Sam(nn.Module):
     ) -> DecoderOutput:
         """Decode a batch of B prompts; each prompt becomes one object.
 
-        Without a box the caller appends a pad point (label -1) to each prompt, as SAM was trained; prompts with
-        fewer points than others of the batch are filled up with pad points.
+        Without a box the caller appends a pad point (label -1) to each prompt, as SAM was trained; prompts
+        with fewer points than others of the batch are filled up with pad points.
 
         Args:
             embedding: (1, C, grid, grid), one image for all prompts, or (B, C, grid, grid), one for each.
-            point_coords: (B, N, 2), x then y, in pixels of the input (`input_size`); box corners are points too.
-            point_labels: (B, N): -1 pad, 0 negative, 1 positive, 2 top left and 3 bottom right corner of the box.
-            mask_input: Logits of an earlier pass (B, 1, 4 * grid, 4 * grid). None leaves the mask path out, which
-                saves its time; a graph traced without it cannot take masks.
+            point_coords: (B, N, 2), x then y, in pixels of the input (`input_size`); box corners are points
+                too.
+            point_labels: (B, N): -1 pad, 0 negative, 1 positive, 2 top left and 3 bottom right corner of the
+                box.
+            mask_input: Logits of an earlier pass (B, 1, 4 * grid, 4 * grid). None leaves the mask path out,
+                which saves its time; a graph traced without it cannot take masks.
             has_mask: (B,), 1 or True where `mask_input` counts; None means everywhere.
 
         Returns:

@@ -3,6 +3,9 @@
 Source: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A, figure 14.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
+
 from __future__ import annotations
 
 import torch.nn.functional as F
@@ -21,9 +24,7 @@ class TwoWayTransformer(nn.Module):
         mlp_dim: Hidden channels of the blocks' MLPs.
     """
 
-    def __init__(
-        self, *, dim: int = 256, depth: int = 2, heads: int = 8, mlp_dim: int = 2048
-    ) -> None:
+    def __init__(self, *, dim: int = 256, depth: int = 2, heads: int = 8, mlp_dim: int = 2048) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             TwoWayBlock(dim, heads, mlp_dim, first=index == 0) for index in range(depth)

@@ -1,0 +1,1 @@
+"""Prompts to masks: one picture, many objects, zoom, overlaps; `Model` is the front door."""

@@ -46,7 +46,7 @@ def weights_artifact(card: ModelCard) -> Artifact:
     weights = card.weights
     by_hand = f"add a file that you have by `anytomy models add FILE --like {card.id}`"
     if weights.note:
-        by_hand = f"{weights.note}; {by_hand}"
+        by_hand = f"{by_hand} ({weights.note})"
     return Artifact(
         title=f"the weights of {card.id}",
         kind="weights",

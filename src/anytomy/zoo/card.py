@@ -27,6 +27,7 @@ __all__ = [
     "WheelTags",
     "card_from_toml",
     "read_card",
+    "wheel_source",
 ]
 
 ARCHITECTURES = (
@@ -44,6 +45,7 @@ ASPECTS = ("pad", "stretch")
 SCALES = ("minmax", "mean-std")
 ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}|")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+")
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _POLICY = re.compile(
     rf"none|ct:(?:soft|lung|brain|bone)|window:{_NUMBER},{_NUMBER}|percentile:{_NUMBER},{_NUMBER}"
@@ -247,24 +249,22 @@ def _weights(table: Table) -> Weights:
         bytes=table.whole("bytes", default=0),
         note=table.text("note", empty=True, default=""),
         path=table.text("path", empty=True, default=""),
-        wheel=None if wheel is None else _wheel(wheel),
+        wheel=None if wheel is None else wheel_source(wheel),
     )
     table.finish()
     return weights
 
 
-def _wheel(table: Table) -> WheelSource:
-    source = wheel_source(table)
-    table.finish()
-    return source
+def wheel_source(table: Table, *, member: str | None = None) -> WheelSource:
+    """Read a wheel: `requirement`, `tags`, and `member` unless it is given.
 
-
-def wheel_source(table: Table) -> WheelSource:
-    """Read `requirement`, `member` and `tags` of a table."""
+    Raises:
+        ModelError: A field is missing, unknown or wrong.
+    """
     tags = table.table("tags")
     source = WheelSource(
-        requirement=table.text("requirement", pattern=re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+")),
-        member=table.text("member"),
+        requirement=table.text("requirement", pattern=_REQUIREMENT),
+        member=table.text("member") if member is None else member,
         tags=WheelTags(
             python_version=tags.text("python_version"),
             implementation=tags.text("implementation"),
@@ -273,6 +273,7 @@ def wheel_source(table: Table) -> WheelSource:
         ),
     )
     tags.finish()
+    table.finish()
     return source
 
 
@@ -303,9 +304,7 @@ def _intensity(table: Table) -> dict[str, str]:
 
 
 def _training(table: Table) -> Training:
-    training = Training(
-        datasets=table.texts("datasets"), note=table.text("note", empty=True, default="")
-    )
+    training = Training(datasets=table.texts("datasets"), note=table.text("note", empty=True, default=""))
     table.finish()
     return training
 

@@ -29,8 +29,7 @@ def need_space(folder: Path, count: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < count:
         raise OutputError(
-            f"expected {megabytes(count)} of free disk space in {folder},"
-            f" but there are {megabytes(free)}",
+            f"expected {megabytes(count)} of free disk space in {folder}, but there are {megabytes(free)}",
             hint="free some, run `anytomy cache clear`, or set ANYTOMY_CACHE to another disk",
         )
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 from anytomy import __version__
 from anytomy.core.errors import OutputError
 from anytomy.zoo.disk import full_disk, need_space
+from anytomy.zoo.failure import SourceError
 from anytomy.zoo.progress import Advance, byte_bar
-from anytomy.zoo.wheel import SourceFailure
 
 __all__ = ["discard_part", "download"]
 
@@ -44,7 +44,7 @@ class _Version:
     total: int = 0
 
 
-class _Dropped(Exception):
+class _DroppedError(Exception):
     """The transfer stopped early, and another try may go on."""
 
 
@@ -55,16 +55,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self._schemes = schemes
 
     def redirect_request(
-        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
     ) -> Any:
         if urlsplit(newurl).scheme not in self._schemes:
-            raise SourceFailure("the server redirects to an address that is not https")
+            raise SourceError("the server redirects to an address that is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def download(
-    url: str, part: Path, *, title: str, progress: bool = True, allow_http: bool = False
-) -> bool:
+def download(url: str, part: Path, *, title: str, progress: bool = True, allow_http: bool = False) -> bool:
     """Download to a `.part` file, going on with what is there already.
 
     Args:
@@ -78,29 +76,27 @@ def download(
         Whether an earlier part was used, which is then a suspect if the hash is wrong.
 
     Raises:
-        SourceFailure: The server or the network does not do it; the reason is its text.
+        SourceError: The server or the network does not do it; the reason is its text.
         OutputError: The disk is full or cannot be written.
     """
     scheme = urlsplit(url).scheme
     if scheme not in (("https", "http") if allow_http else ("https",)):
-        raise SourceFailure("only https addresses are used")
+        raise SourceError("only https addresses are used")
     # A mirror on https must stay there too: the user chose it.
-    opener = urllib.request.build_opener(
-        _Redirects(("https",) if scheme == "https" else ("https", "http"))
-    )
-    resumed = part.exists()
+    opener = urllib.request.build_opener(_Redirects(("https",) if scheme == "https" else ("https", "http")))
+    resumed = part.exists() and _read_version(part, url) is not None
     reason = ""
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE_S * 2 ** (attempt - 1))
         try:
             _transfer(opener, url, part, title=title, progress=progress)
-        except _Dropped as error:
+        except _DroppedError as error:
             reason = str(error)
         else:
             _version_path(part).unlink(missing_ok=True)
             return resumed
-    raise SourceFailure(f"{reason} ({_TRIES} tries)")
+    raise SourceError(f"{reason} ({_TRIES} tries)")
 
 
 def discard_part(part: Path) -> None:
@@ -115,8 +111,8 @@ def _transfer(
     """One try.
 
     Raises:
-        _Dropped: Another try may help.
-        SourceFailure: It will not.
+        _DroppedError: Another try may help.
+        SourceError: It will not.
     """
     known = _read_version(part, url)
     offset = part.stat().st_size if known is not None and part.exists() else 0
@@ -140,18 +136,18 @@ def _transfer(
         error.close()
         if error.code == 416:
             discard_part(part)
-            raise _Dropped("the server refuses to go on") from error
+            raise _DroppedError("the server refuses to go on") from error
         reason = f"HTTP {error.code} {error.reason}".strip()
         if error.code in _RETRY_STATUS:
-            raise _Dropped(reason) from error
-        raise SourceFailure(reason) from error
+            raise _DroppedError(reason) from error
+        raise SourceError(reason) from error
     except urllib.error.URLError as error:
-        raise _Dropped(_network_reason(error.reason)) from error
-    except (TimeoutError, http.client.HTTPException, ConnectionError) as error:
-        raise _Dropped(_network_reason(error)) from error
+        raise _DroppedError(_network_reason(error.reason)) from error
+    except (TimeoutError, http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
+        raise _DroppedError(_network_reason(error)) from error
     came = part.stat().st_size
     if version.total and came != version.total:
-        raise _Dropped(f"the connection broke off after {came} of {version.total} bytes")
+        raise _DroppedError(f"the connection broke off after {came} of {version.total} bytes")
 
 
 def _understand(
@@ -160,23 +156,24 @@ def _understand(
     """Where the server's bytes start, and of which version they are."""
     if (headers.get("Content-Type") or "").startswith("text/html"):
         # Log-in pages and "are you sure" pages come with status 200.
-        raise SourceFailure("the server sent a web page instead of the file")
+        raise SourceError("the server sent a web page instead of the file")
     etag = headers.get("ETag") or ""
+    length = headers.get("Content-Length") or ""
     version = _Version(
         url=url,
         # A weak tag does not promise equal bytes, so it cannot hold two halves together.
         etag="" if etag.startswith("W/") else etag,
         modified=headers.get("Last-Modified") or "",
-        total=int(headers.get("Content-Length") or 0),
+        total=int(length) if length.isdecimal() else 0,
     )
     if status != 206:
         return 0, version
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", (headers.get("Content-Range") or "").strip())
     if match is None or int(match[1]) != offset:
-        raise SourceFailure("the server answered with another range than it was asked for")
+        raise SourceError("the server answered with another range than it was asked for")
     total = int(match[3])
     if known is not None and known.total not in (0, total):
-        raise SourceFailure("the file on the server has changed in the middle")
+        raise SourceError("the file on the server has changed in the middle")
     return offset, _Version(url, version.etag, version.modified, total)
 
 
@@ -191,15 +188,7 @@ def _copy(answer: IO[bytes], part: Path, start: int, advance: Advance) -> None:
         stream.truncate()
         done = start
         advance(done)
-        while True:
-            try:
-                chunk = answer.read(_CHUNK)
-            except http.client.IncompleteRead as error:
-                chunk = error.partial
-                if not chunk:
-                    return
-            if not chunk:
-                return
+        while chunk := answer.read(_CHUNK):
             try:
                 stream.write(chunk)
             except OSError as error:

@@ -59,9 +59,7 @@ def cache_dir(kind: str | None = None) -> Path:
     if kind is None:
         return base
     if kind not in CACHE_KINDS:
-        raise OptionError(
-            f"expected a cache kind, one of {', '.join(CACHE_KINDS)}, but got {kind!r}"
-        )
+        raise OptionError(f"expected a cache kind, one of {', '.join(CACHE_KINDS)}, but got {kind!r}")
     return base / kind
 
 

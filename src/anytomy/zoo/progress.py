@@ -34,18 +34,21 @@ def byte_bar(title: str, total: int | None, *, progress: bool) -> Iterator[Advan
         BarColumn,
         DownloadColumn,
         Progress,
-        SpinnerColumn,
         TextColumn,
         TransferSpeedColumn,
     )
 
+    console = Console(stderr=True)
+    if total is None:
+        with console.status(title):
+            yield lambda done: None
+        return
     bars = Progress(
-        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
     )
     with bars:

@@ -39,8 +39,7 @@ def card(model_id: str) -> ModelCard:
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise ModelError(
         f"expected the id of a model, but there is none called {model_id!r}",
-        hint=f"{hint}known models: {', '.join(known)}; add your own by"
-        " `anytomy models add FILE --arch NAME`",
+        hint=f"{hint}known models: {', '.join(known)}; add your own by `anytomy models add FILE --arch NAME`",
     )
 
 

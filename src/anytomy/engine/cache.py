@@ -1,0 +1,136 @@
+"""Embeddings that were computed once: in memory, and on disk where wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+MEMORY_BYTES = 256 * 2**20
+DISK_BYTES = 4 * 2**30
+
+
+def content_key(pixels: NDArray[Any], *context: str) -> str:
+    """Hash of a picture's content, shape and type, and of what else decides its embedding."""
+    digest = hashlib.sha256("\0".join((str(pixels.shape), pixels.dtype.str, *context)).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+class EmbeddingCache:
+    """Least recently used embeddings by content key.
+
+    Args:
+        memory_bytes: Kept in memory, in full precision.
+        directory: Where to keep them on disk as well; None for memory only.
+        disk_bytes: Cap of the directory; the files that were used longest ago go first.
+        dtype: Precision on disk. Half precision halves the size; logits then differ by about 0.005.
+    """
+
+    def __init__(
+        self,
+        memory_bytes: int = MEMORY_BYTES,
+        directory: Path | None = None,
+        disk_bytes: int = DISK_BYTES,
+        dtype: str = "float16",
+    ) -> None:
+        self._memory: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._held = 0
+        self._memory_bytes = memory_bytes
+        self._directory = directory
+        self._disk_bytes = disk_bytes
+        self._dtype = np.dtype(dtype)
+        self._on_disk: int | None = None
+        self._spill: Path | None = None
+
+    @contextlib.contextmanager
+    def spilling(self) -> Iterator[None]:
+        """While this is open, what falls out of memory is kept in a temporary folder, in full precision."""
+        with tempfile.TemporaryDirectory(prefix="anytomy-", ignore_cleanup_errors=True) as folder:
+            self._spill = Path(folder)
+            try:
+                yield
+            finally:
+                self._spill = None
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        """The embedding, or None."""
+        if key in self._memory:
+            self._memory.move_to_end(key)
+            return self._memory[key]
+        for directory in (self._spill, self._directory):
+            array = _read(directory, key)
+            if array is not None:
+                self._remember(key, array)
+                return array
+        return None
+
+    def put(self, key: str, embedding: NDArray[np.float32]) -> None:
+        """Keep an embedding; a full or read-only disk costs speed, nothing else."""
+        self._remember(key, embedding)
+        if self._directory is not None:
+            with contextlib.suppress(OSError):
+                size = _write(self._directory, key, embedding.astype(self._dtype))
+                self._make_room(self._directory, size)
+
+    def _remember(self, key: str, array: NDArray[np.float32]) -> None:
+        if array.nbytes > self._memory_bytes or key in self._memory:
+            return
+        self._memory[key] = array
+        self._held += array.nbytes
+        while self._held > self._memory_bytes:
+            old_key, oldest = self._memory.popitem(last=False)
+            self._held -= oldest.nbytes
+            if self._spill is not None:
+                with contextlib.suppress(OSError):
+                    _write(self._spill, old_key, oldest)
+
+    def _make_room(self, directory: Path, added: int) -> None:
+        if self._on_disk is None:
+            self._on_disk = sum(p.stat().st_size for p in directory.glob("*.npy"))
+        else:
+            self._on_disk += added
+        if self._on_disk <= self._disk_bytes:
+            return
+        for path in sorted(directory.glob("*.npy"), key=lambda p: p.stat().st_mtime):
+            if self._on_disk <= self._disk_bytes:
+                break
+            self._on_disk -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+
+def _read(directory: Path | None, key: str) -> NDArray[np.float32] | None:
+    if directory is None:
+        return None
+    path = directory / f"{key}.npy"
+    try:
+        array = np.load(path, allow_pickle=False)
+        os.utime(path)
+    except (OSError, ValueError, EOFError):  # absent, or cut off by a crash
+        return None
+    return np.asarray(array, dtype=np.float32)
+
+
+def _write(directory: Path, key: str, array: NDArray[Any]) -> int:
+    """Write to a temporary name and rename; returns the file's size."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{key}.npy"
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path.stat().st_size

@@ -1,0 +1,168 @@
+"""The image series in a DICOM folder: `Series`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytomy.core.errors import ImageReadError, OptionError
+from anytomy.io.dicom_header import broken, read_header
+from anytomy.io.dicom_slice import KEYWORDS, slices_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from anytomy.io.dicom_slice import Slice
+
+
+@dataclass(frozen=True)
+class Series:
+    """The slices that share a SeriesInstanceUID, in no particular order.
+
+    Attributes:
+        uid: SeriesInstanceUID.
+        number: SeriesNumber as text; empty where there is none.
+        modality: DICOM code.
+        description: SeriesDescription.
+        study_instance_uid: The study.
+        frame_of_reference_uid: The frame that positions refer to.
+        sop_class_uid: Kind of object.
+        slices: What can be used.
+        problems: Messages about files of the series that cannot be used.
+    """
+
+    uid: str
+    number: str
+    modality: str
+    description: str
+    study_instance_uid: str
+    frame_of_reference_uid: str
+    sop_class_uid: str
+    slices: tuple[Slice, ...]
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        files = len({s.path for s in self.slices}) + len(self.problems)
+        number = f"number {self.number}, " if self.number else ""
+        label = f"{self.modality} {self.description!r}" if self.description else self.modality
+        facts = f"{number}{label.strip() or 'no modality'}, {files} file{'s' * (files > 1)}"
+        return f"{self.uid or 'no UID'} ({facts})"
+
+
+def choose(found: Sequence[Series], wanted: str | None, path: Path) -> Series:
+    """The series that `wanted` names: a UID, a SeriesNumber, or the beginning or end of one UID.
+
+    Raises:
+        ImageReadError: If there are several and none was named, or a file of the chosen one is broken.
+        OptionError: If the name fits none or several.
+    """
+    if wanted is None:
+        fitting = list(found)
+        if len(fitting) > 1:
+            raise ImageReadError(
+                f"{path} holds {len(found)} DICOM series: {_listed(found)}", hint="choose one with --series"
+            )
+    else:
+        fitting = _fitting(found, wanted.strip())
+        if len(fitting) != 1:
+            raise OptionError(
+                f"--series {wanted} fits {len(fitting) or 'none'} of the series in {path}: "
+                f"{_listed(fitting or found)}",
+                hint="give the whole UID, a unique beginning or end of it, or the series number",
+            )
+    chosen = fitting[0]
+    if chosen.problems:
+        more = f" (and {len(chosen.problems) - 1} more files)" if len(chosen.problems) > 1 else ""
+        raise ImageReadError(chosen.problems[0] + more, hint="copy the series again from its source")
+    return chosen
+
+
+def _fitting(found: Sequence[Series], wanted: str) -> list[Series]:
+    def first(*rules: Callable[[Series], bool]) -> list[Series]:
+        return next((fits for rule in rules if (fits := [s for s in found if rule(s)])), [])
+
+    return first(
+        lambda s: s.uid == wanted,
+        lambda s: s.number == wanted,
+        lambda s: wanted != "" and (s.uid.startswith(wanted) or s.uid.endswith(wanted)),
+    )
+
+
+def _listed(found: Sequence[Series], limit: int = 20) -> str:
+    more = f" | and {len(found) - limit} more" if len(found) > limit else ""
+    return " | ".join(str(s) for s in found[:limit]) + more
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Files in a folder and the folders below it, by name; hidden ones and macOS forks left out."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
+        files = (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+        yield from (file for file in files if file.is_file())
+
+
+def scan(path: Path) -> list[Series]:
+    """The image series in a file or folder, by series number; objects without image pixels are skipped.
+
+    Raises:
+        ImageReadError: If there is no image, or a DICOM file is so broken that its series is unknown.
+    """
+    root = path if path.is_dir() else path.parent
+    heads: dict[str, Any] = {}
+    slices: dict[str, list[Slice]] = {}
+    problems: dict[str, list[str]] = {}
+    skipped: Counter[str] = Counter()
+    # pydicom warns of each value that breaks a rule of the standard; what matters is checked here.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for file in walk(path) if path.is_dir() else [path]:
+            header = read_header(file, KEYWORDS)
+            if header is None:
+                continue
+            if kind := header.not_an_image:
+                skipped[kind] += 1
+                continue
+            uid = str(header.dataset.get("SeriesInstanceUID") or "")
+            try:
+                made = slices_of(header, file, file.relative_to(root).as_posix())
+            except Exception as error:  # pydicom raises whatever a broken value leads to
+                problem = error.message if isinstance(error, ImageReadError) else broken(file, error)
+                if not uid:
+                    raise ImageReadError(problem, hint="copy it again or remove it") from None
+                problems.setdefault(uid, []).append(problem)
+                made = []
+            heads.setdefault(uid, header.dataset)
+            slices.setdefault(uid, []).extend(made)
+        found = [_series(uid, heads[uid], slices[uid], problems.get(uid, [])) for uid in heads]
+    if not found:
+        others = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
+        raise ImageReadError(
+            f"{path} holds no DICOM image" + (f" (found {others})" if others else ""),
+            hint="give the folder of the images" if skipped else None,
+        )
+    return sorted(found, key=lambda s: (s.number == "", s.number.zfill(12), s.uid))
+
+
+def _series(uid: str, head: Any, slices: list[Slice], problems: list[str]) -> Series:
+    def text(keyword: str) -> str:
+        value = "" if head.get(keyword) is None else str(head.get(keyword))
+        return "".join(c if c.isprintable() else " " for c in value).strip()[:64]
+
+    return Series(
+        uid=uid,
+        number=text("SeriesNumber"),
+        modality=text("Modality"),
+        description=text("SeriesDescription"),
+        study_instance_uid=text("StudyInstanceUID"),
+        frame_of_reference_uid=text("FrameOfReferenceUID"),
+        sop_class_uid=text("SOPClassUID"),
+        slices=tuple(slices),
+        problems=tuple(problems),
+    )

@@ -1,0 +1,113 @@
+"""Where slices of objects come together: masks kept apart, overlaps resolved in the label map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anytomy.core.errors import OptionError
+from anytomy.core.prediction import MaskStack, ObjectMask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from anytomy.core.prompt import Prompt
+    from anytomy.core.view import SliceView
+    from anytomy.engine.model import Decoded
+
+OVERLAPS = ("higher-logit", "last", "keep")
+
+
+class Canvas:
+    """Collects decoded slices.
+
+    The label map is written as slices arrive. For `higher-logit` the winning logits of a slice are kept (in
+    half precision, cropped) only until its last object has been drawn, so that memory stays bounded.
+
+    Args:
+        view: The view that slices are in.
+        shape_zyx: Shape of the file's grid.
+        prompts: One per object, numbered.
+        overlap: `higher-logit`, `last` (in the order of prompts) or `keep` (as higher-logit; the masks are
+            what counts).
+        visits: How many objects will be drawn on each slice, where known.
+
+    Raises:
+        OptionError: For another overlap rule.
+    """
+
+    def __init__(
+        self,
+        view: SliceView,
+        shape_zyx: tuple[int, int, int],
+        prompts: Sequence[Prompt],
+        *,
+        overlap: str,
+        visits: Mapping[int, int],
+    ) -> None:
+        if overlap not in OVERLAPS:
+            raise OptionError(f"expected an overlap of {', '.join(OVERLAPS)}, got {overlap!r}")
+        self._overlap = overlap
+        self._ids = [int(p.id or 0) for p in prompts]
+        self._left = Counter(visits)
+        self._winners: dict[int, tuple[slice, slice, NDArray[np.float16]]] = {}
+        self._scores: list[list[float]] = [[] for _ in prompts]
+        self.masks = [ObjectMask(view) for _ in prompts]
+        largest = max(self._ids, default=1)
+        self.label_map: NDArray[Any] = np.zeros(shape_zyx, dtype=np.uint8 if largest < 256 else np.uint16)
+        self._seen = view.apply(self.label_map)  # a view in both senses: writes reach the label map
+
+    def draw(self, index: int, slice_: int, decoded: Decoded) -> None:
+        """Add one slice of object number `index` (in the order of prompts)."""
+        mask = decoded.logits > 0
+        self.masks[index].set(slice_, mask)
+        self._left[slice_] -= 1
+        if mask.any():
+            self._scores[index].append(decoded.score)
+            self._label(index, slice_, mask, decoded.logits)
+        if self._left[slice_] <= 0:
+            self._winners.pop(slice_, None)
+
+    def _label(self, index: int, slice_: int, mask: NDArray[np.bool_], logits: NDArray[np.float32]) -> None:
+        plane = self._seen[slice_]
+        if self._overlap == "last":
+            later = self._ids[index + 1 :]
+            wins = mask & ~np.isin(plane, later) if later else mask
+        elif not plane[mask].any():
+            wins = mask
+        else:
+            # Half precision on both sides, so that the order of drawing cannot matter.
+            wins = mask & ((plane == 0) | (logits.astype(np.float16) > self._best(slice_, mask.shape)))
+        plane[wins] = self._ids[index]
+        if self._overlap != "last" and self._left[slice_] > 0:
+            self._remember(slice_, wins, logits)
+
+    def _remember(self, slice_: int, wins: NDArray[np.bool_], logits: NDArray[np.float32]) -> None:
+        best = self._best(slice_, wins.shape)
+        best[wins] = logits[wins].astype(np.float16)
+        taken = np.isfinite(best)
+        if not taken.any():
+            return
+        y, x = np.flatnonzero(taken.any(axis=1)), np.flatnonzero(taken.any(axis=0))
+        crop = (slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1))
+        self._winners[slice_] = (*crop, best[crop].copy())
+
+    def _best(self, slice_: int, shape: tuple[int, ...]) -> NDArray[np.float16]:
+        best = np.full(shape, -np.inf, dtype=np.float16)
+        if slice_ in self._winners:
+            rows, columns, values = self._winners[slice_]
+            best[rows, columns] = values
+        return best
+
+    def stack(self, *, is_volume: bool) -> MaskStack:
+        """The masks of all objects."""
+        return MaskStack(self.masks, is_volume=is_volume, shape_zyx=self.label_map.shape)
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Mean score over the slices in which an object has voxels; 0 for one without any."""
+        return tuple(float(np.mean(s)) if s else 0.0 for s in self._scores)

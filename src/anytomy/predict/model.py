@@ -1,0 +1,92 @@
+"""The front door: `load` a model, `segment` with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anytomy.engine.model import LoadedModel, open_model
+from anytomy.predict.segment import segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from anytomy.core.image import Image
+    from anytomy.core.prompt import Prompt
+    from anytomy.engine.cache import EmbeddingCache
+    from anytomy.predict.result import Result
+
+
+class Model(LoadedModel):
+    """A model that is ready to segment.
+
+    `encode` and `decode` are public for those who prompt one picture many times.
+
+    Example:
+        >>> import anytomy
+        >>> model = anytomy.load("litemedsam")  # doctest: +SKIP
+        >>> image = anytomy.read("scan.nii.gz")  # doctest: +SKIP
+        >>> result = model.segment(image, [anytomy.Prompt(box=(60, 80, 40, 140, 160, 90), name="liver")])
+        ... # doctest: +SKIP
+        >>> result.save("liver.nii.gz")  # doctest: +SKIP
+    """
+
+    def segment(
+        self,
+        image: Image,
+        prompts: Iterable[Prompt],
+        *,
+        zoom: str | float = "off",
+        intensity: str = "auto",
+        axis: str = "z",
+        volume: str = "authors",
+        overlap: str = "higher-logit",
+        largest: bool = False,
+        fill_holes: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result:
+        """Segment objects in an image or a volume; see `anytomy.predict.segment.segment`."""
+        return segment(
+            self,
+            image,
+            prompts,
+            zoom=zoom,
+            intensity=intensity,
+            axis=axis,
+            volume=volume,
+            overlap=overlap,
+            largest=largest,
+            fill_holes=fill_holes,
+            progress=progress,
+        )
+
+
+def load(
+    model: str = "litemedsam",
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "f32",
+    cache: EmbeddingCache | None = None,
+) -> Model:
+    """Load a model of the zoo: weights are fetched and graphs built at the first time.
+
+    Args:
+        model: Its id (`anytomy models list`).
+        engine: `auto` (exported graphs on a CPU, torch on a GPU), `openvino`, `onnxruntime`, `torch`.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
+        threads: CPU threads; the cores that the process may use by default.
+        precision: `f32`, or `bf16` (faster on some CPUs; results then differ from CPU to CPU).
+        cache: Embedding cache; 256 MiB in memory by default.
+
+    Raises:
+        ModelError: If there is no such model, or its weights do not fit.
+        FetchError: If the weights cannot be had.
+    """
+    from anytomy.zoo.registry import card
+
+    return Model(
+        **open_model(
+            card(model), engine=engine, device=device, threads=threads, precision=precision, cache=cache
+        )
+    )

@@ -1,0 +1,230 @@
+"""From prompts on a file's grid to prompts on the slices that a model sees: `Track`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anytomy.core.errors import PromptError
+from anytomy.core.view import axis_number
+from anytomy.engine.frame import PlanePrompt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from anytomy.core.image import Image
+    from anytomy.core.prompt import Prompt
+    from anytomy.core.view import SliceView
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object in view coordinates.
+
+    Attributes:
+        prompts: What was said, by slice; at least one slice.
+        start: First slice that the object may reach.
+        stop: Last slice + 1.
+    """
+
+    prompts: dict[int, PlanePrompt] = field(default_factory=dict)
+    start: int = 0
+    stop: int = 1
+
+    @property
+    def middle(self) -> int:
+        """The slice to begin at: the prompted one nearest to the middle of the range."""
+        centre = self.start + (self.stop - 1 - self.start) // 2
+        return min(self.prompts, key=lambda s: (abs(s - centre), s))
+
+
+def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
+    """A prompt on the view's slices.
+
+    A 3D box is prompted on its middle slice (`z0 + (z1 - 1 - z0) // 2` of the view), as LiteMedSAM's
+    authors do. Without a range, only the prompted slices are segmented.
+
+    Raises:
+        PromptError: If the prompt lies outside of the image, or does not fit to its dimensions.
+    """
+    who = prompt.label
+    if image.is_volume:
+        prompt = _with_slice(prompt, image, axis)
+    else:
+        _refuse_volume_words(prompt, image)
+    _check_inside(prompt, image, axis)
+    across = axis_number(axis)
+    start, stop = _slice_range(prompt, image, view, across)
+    keys: dict[int, PlanePrompt] = {}
+    box = _plane_box(prompt, view, across)
+    boxed = start + (stop - 1 - start) // 2 if prompt.box is not None and len(prompt.box) == 6 else None
+    if box is not None and boxed is None:
+        boxed = view.slice_to_view(prompt.slice or 0)
+    points = _plane_points(prompt, view, across)
+    masks = _plane_masks(prompt, image, view, across)
+    for slice_ in sorted({*points, *masks, *([boxed] if boxed is not None else [])}):
+        everywhere = prompt.box is not None and len(prompt.box) == 6
+        spots = points.get(slice_, [])
+        keys[slice_] = PlanePrompt(
+            box=box if everywhere or slice_ == boxed else None,
+            points=tuple((x, y) for x, y, _ in spots),
+            labels=tuple(int(v) for *_, v in spots),
+            mask=masks.get(slice_),
+        )
+    outside = [s for s in keys if not start <= s < stop]
+    if outside:
+        raise PromptError(
+            f"{who} has a point or mask in slice {view.slice_to_view(outside[0])}, outside of its own range"
+        )
+    return Track(keys, start, stop)
+
+
+def _with_slice(prompt: Prompt, image: Image, axis: str) -> Prompt:
+    """The prompt with its slice filled in where there is only one to choose."""
+    from dataclasses import replace
+
+    count = image.geometry.size_xyz[axis_number(axis)]
+    flat = (prompt.box is not None and len(prompt.box) == 4) or any(len(p) == 2 for p in prompt.points)
+    if prompt.slice is None and (flat or _is_flat_mask(prompt)):
+        if count == 1:
+            return replace(prompt, slice=0)
+        raise PromptError(
+            f"{prompt.label} is two-dimensional, but {image.name} is a volume of {count} slices along {axis}",
+            hint=f"say which slice (--slice 0 to {count - 1}), or give a 3D box x0,y0,z0,x1,y1,z1",
+        )
+    if prompt.box is not None and len(prompt.box) == 6 and (prompt.slice is not None or prompt.z is not None):
+        raise PromptError(
+            f"{prompt.label} has a 3D box and a slice or z range as well",
+            hint="a 3D box holds its own range; leave --slice and --z out",
+        )
+    return prompt
+
+
+def _is_flat_mask(prompt: Prompt) -> bool:
+    return prompt.mask is not None and prompt.mask.ndim == 2
+
+
+def _refuse_volume_words(prompt: Prompt, image: Image) -> None:
+    if prompt.box is not None and len(prompt.box) == 6:
+        raise PromptError(
+            f"{prompt.label} has a 3D box, but {image.name} is a single picture", hint="give x0,y0,x1,y1"
+        )
+    if any(len(p) == 3 for p in prompt.points):
+        raise PromptError(
+            f"{prompt.label} has 3D points, but {image.name} is a single picture", hint="give x,y"
+        )
+    if prompt.slice not in (None, 0) or prompt.z not in (None, (0, 1)):
+        raise PromptError(
+            f"{prompt.label} names a slice, but {image.name} is a single picture", hint="leave it out"
+        )
+
+
+def _check_inside(prompt: Prompt, image: Image, axis: str) -> None:
+    size = image.geometry.size_xyz
+    across = axis_number(axis)
+    plane = [a for a in range(3) if a != across]
+    names = "xyz"
+    box = prompt.box or ()
+    for length, axes in ((4, plane), (6, [0, 1, 2])):
+        if len(box) == length:
+            for j, a in enumerate(axes):
+                low, high = box[j], box[j + length // 2]
+                if low < 0 or high > size[a]:
+                    raise PromptError(
+                        f"{prompt.label}: the box reaches from {low:g} to {high:g} along {names[a]}, "
+                        f"outside of {image.name}, which has 0 to {size[a]}",
+                        hint="coordinates are 0-based voxels of the file",
+                    )
+    for point in prompt.points:
+        axes = plane if len(point) == 2 else [0, 1, 2]
+        for value, a in zip(point, axes, strict=True):
+            if not -0.5 <= value <= size[a] - 0.5:
+                raise PromptError(
+                    f"{prompt.label}: the point {','.join(f'{v:g}' for v in point)} is outside of "
+                    f"{image.name} along {names[a]}, which has 0 to {size[a] - 1}"
+                )
+    count = size[across]
+    if prompt.slice is not None and not 0 <= prompt.slice < count:
+        raise PromptError(
+            f"{prompt.label}: there is no slice {prompt.slice} in {image.name}",
+            hint=f"slices along {axis} are 0 to {count - 1}",
+        )
+    if prompt.z is not None and not (prompt.z[0] >= 0 and prompt.z[1] <= count):
+        raise PromptError(
+            f"{prompt.label}: the z range {prompt.z[0]},{prompt.z[1]} is outside of {image.name}",
+            hint=f"slices along {axis} are 0 to {count - 1}; the end is exclusive",
+        )
+
+
+def _slice_range(prompt: Prompt, image: Image, view: SliceView, across: int) -> tuple[int, int]:
+    """First and last + 1 slice of the view that the object may reach."""
+    if prompt.box is not None and len(prompt.box) == 6:
+        low, high = prompt.box[across], prompt.box[across + 3]
+        start, stop = int(np.floor(low)), int(np.ceil(high))
+    elif prompt.z is not None:
+        start, stop = prompt.z
+    else:
+        where = [] if prompt.slice is None else [prompt.slice]
+        where += [round(p[across]) for p in prompt.points if len(p) == 3]
+        if prompt.mask is not None and prompt.mask.ndim == 3:
+            reach = np.flatnonzero(prompt.mask.any(axis=tuple(a for a in range(3) if a != 2 - across)))
+            where += [int(i) for i in reach]
+        if not where:
+            where = [0]
+        start, stop = min(where), max(where) + 1
+    if view.reversed_[2]:
+        start, stop = view.size[2] - stop, view.size[2] - start
+    return start, stop
+
+
+def _full_box(prompt: Prompt, across: int) -> list[float] | None:
+    """The box with six numbers; a flat one is given the slice's extent."""
+    if prompt.box is None or len(prompt.box) == 6:
+        return None if prompt.box is None else list(prompt.box)
+    slice_ = float(prompt.slice or 0)
+    low, high = list(prompt.box[:2]), list(prompt.box[2:])
+    low.insert(across, slice_)
+    high.insert(across, slice_ + 1)
+    return low + high
+
+
+def _plane_box(prompt: Prompt, view: SliceView, across: int) -> tuple[float, float, float, float] | None:
+    box = _full_box(prompt, across)
+    if box is None:
+        return None
+    x0, y0, _, x1, y1, _ = view.box_to_view(box)
+    return x0, y0, x1, y1
+
+
+def _plane_points(prompt: Prompt, view: SliceView, across: int) -> dict[int, list[tuple[float, float, int]]]:
+    found: dict[int, list[tuple[float, float, int]]] = {}
+    for point, label in zip(prompt.points, prompt.labels, strict=True):
+        full = list(point)
+        if len(full) == 2:
+            full.insert(across, float(prompt.slice or 0))
+        column, row, slice_ = (float(v) for v in view.to_view(full))
+        found.setdefault(round(slice_), []).append((column, row, label))
+    return found
+
+
+def _plane_masks(prompt: Prompt, image: Image, view: SliceView, across: int) -> dict[int, NDArray[np.bool_]]:
+    if prompt.mask is None:
+        return {}
+    shape = image.geometry.shape_zyx
+    flat_shape = tuple(n for a, n in enumerate(shape) if a != 2 - across)
+    full = np.zeros(shape, dtype=bool)
+    if prompt.mask.shape == flat_shape:
+        index: list[int | slice] = [slice(None)] * 3
+        index[2 - across] = prompt.slice or 0
+        full[tuple(index)] = prompt.mask
+    elif prompt.mask.shape == shape:
+        full = prompt.mask
+    else:
+        raise PromptError(
+            f"{prompt.label} has a mask of shape {prompt.mask.shape}, expected {shape} (z, y, x) or one "
+            f"slice of it {flat_shape}"
+        )
+    seen = view.apply(full)
+    return {int(s): np.array(seen[s]) for s in np.flatnonzero(seen.any(axis=(1, 2)))}

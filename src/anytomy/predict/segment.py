@@ -1,0 +1,130 @@
+"""The way from an image and prompts to masks."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anytomy.core.errors import AnytomyWarning, PromptError
+from anytomy.core.intensity import choose_policy, value_range
+from anytomy.core.prompt import numbered
+from anytomy.core.view import SliceView
+from anytomy.engine.model import check_prompt_kinds
+from anytomy.predict.canvas import Canvas
+from anytomy.predict.cleaning import clean_objects
+from anytomy.predict.placing import place
+from anytomy.predict.result import Result
+from anytomy.predict.zoom import Zoom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from anytomy.core.image import Image
+    from anytomy.core.prompt import Prompt
+    from anytomy.engine.model import PromptableModel
+
+
+def segment(
+    model: PromptableModel,
+    image: Image,
+    prompts: Iterable[Prompt],
+    *,
+    zoom: str | float = "off",
+    intensity: str = "auto",
+    axis: str = "z",
+    volume: str = "authors",
+    overlap: str = "higher-logit",
+    largest: bool = False,
+    fill_holes: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Segment objects in an image or a volume.
+
+    Args:
+        model: What answers prompts.
+        image: From `io.read`, or `Image.from_array`.
+        prompts: One per object, on the file's own grid.
+        zoom: `off`, `auto` or a factor: look at a crop of that many times the box.
+        intensity: `auto` (the model card's policy for the modality) or a policy.
+        axis: The file's axis that slices run along.
+        volume: Strategy for volumes.
+        overlap: How the label map resolves overlaps: `higher-logit`, `last`, `keep`.
+        largest: Keep only the largest part of each object.
+        fill_holes: Fill enclosed holes of each object.
+        progress: Called with slices done and slices in all.
+
+    Raises:
+        PromptError: If a prompt lies outside the image or is not one.
+        UnsupportedPromptError: If the model never learned such prompts.
+        OptionError: If an option has no such value.
+        ImageReadError: If no voxel has a finite value.
+    """
+    from anytomy.volumes.strategy import Slices, strategy
+
+    started = time.perf_counter()
+    asked = numbered(prompts)
+    if not asked:
+        raise PromptError("there is no prompt", hint="give a box, points or a prompt file")
+    for prompt in asked:
+        check_prompt_kinds(model.card, prompt.kinds, prompt.label)
+    zooming, carry = Zoom.parse(zoom), strategy(volume)
+    view = SliceView.canonical(image.geometry, axis)
+    tracks = [place(image, prompt, view, axis) for prompt in asked]
+    _look_at_values(image)
+    choice = choose_policy(image, model.card.intensity, intensity)
+    grey = choice.policy.fit(image)
+    visits = carry.visits(tracks)
+    canvas = Canvas(view, image.geometry.shape_zyx, asked, overlap=overlap, visits=visits)
+    encoded_before = getattr(model, "encodings", 0)
+    slices = Slices(view.apply(image.volume), grey)
+    for done, found in enumerate(carry.run(model, slices, tracks, zooming), start=1):
+        canvas.draw(found.track, found.slice, found.decoded)
+        if progress is not None:
+            progress(done, visits.total())
+    ids = [int(p.id or 0) for p in asked]
+    if largest or fill_holes:
+        clean_objects(canvas.masks, canvas.label_map, ids, largest=largest, fill_holes=fill_holes)
+    label_map = canvas.label_map if image.is_volume else canvas.label_map[0]
+    return Result(
+        geometry=image.geometry,
+        is_volume=image.is_volume,
+        masks=canvas.stack(is_volume=image.is_volume),
+        label_map=label_map,
+        prompts=tuple(asked),
+        scores=canvas.scores,
+        overlap=overlap,
+        details={
+            "zoom": str(zoom),
+            "axis": axis,
+            "volume": carry.name if image.is_volume else None,
+            "slices": len(visits),
+            "encodings": getattr(model, "encodings", 0) - encoded_before,
+            "seconds": round(time.perf_counter() - started, 3),
+        },
+        image=image,
+        intensity=choice,
+        grey=grey,
+        axis=axis,
+    )
+
+
+def _look_at_values(image: Image) -> None:
+    """Say what is odd about the values.
+
+    Raises:
+        ImageReadError: If none is finite.
+    """
+    if not np.issubdtype(image.array.dtype, np.floating):
+        return
+    low, high, missing = value_range(image)
+    if missing:
+        warnings.warn(
+            f"{image.name}: {missing} values are NaN or infinite and are taken as black",
+            AnytomyWarning,
+            stacklevel=3,
+        )
+    if low == high:
+        warnings.warn(f"{image.name} has the same value everywhere", AnytomyWarning, stacklevel=3)

@@ -1,0 +1,76 @@
+"""What all tests share: no network, one thread, their own state, and `../shared` where it is there."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Read when numpy and torch are imported, which is later: two workers on two cores take one thread each.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+_connect = socket.socket.connect
+
+settings.register_profile("local", deadline=None, max_examples=50)
+# The same examples in each run, so that a red run is the fault of the change that it tests.
+settings.register_profile(
+    "ci",
+    deadline=None,
+    max_examples=50,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the development data where there is none."""
+    if _SHARED.is_dir():
+        return
+    for item in items:
+        if item.get_closest_marker("shared"):
+            item.add_marker(pytest.mark.skip(reason="no ../shared here"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the development data; for tests marked `shared`."""
+    if not _SHARED.is_dir():
+        pytest.skip("no ../shared here")
+    return _SHARED
+
+
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the developer's own models, settings or cached files."""
+    state = tmp_path_factory.getbasetemp() / "state"
+    monkeypatch.setenv("ANYTOMY_HOME", str(state / "home"))
+    monkeypatch.setenv("ANYTOMY_CACHE", str(state / "cache"))
+    for name in ("ANYTOMY_MIRROR", "ANYTOMY_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections leave this machine in no test; a test server on the loopback address may be used."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise OSError(f"a test tried to reach {address[0]}: tests stay offline")
+        _connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
