@@ -1,4 +1,4 @@
-"""Make `tests/assets/litemedsam_golden_small.npz` from the full golden file and the weights, given as a path."""
+"""Make `tests/assets/litemedsam_golden_small.npz` from the full golden file and the weights (a path)."""
 
 from __future__ import annotations
 

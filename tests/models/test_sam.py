@@ -70,8 +70,8 @@ def test_the_decoder_learns_one_mask(tiny_vit):
     with torch.no_grad():
         embedding = tiny_vit.encode(torch.randn(1, 3, 96, 96))
     box = torch.tensor([[[32.0, 16.0], [80.0, 64.0]]])
-    optimizer = torch.optim.AdamW(tiny_vit.mask_decoder.parameters(), lr=5e-3)
-    for _ in range(200):
+    optimizer = torch.optim.AdamW(tiny_vit.mask_decoder.parameters(), lr=1e-3)
+    for _ in range(250):
         logits = tiny_vit.decode(embedding, box, torch.tensor([[2, 3]])).mask_logits[:, 0]
         loss = F.binary_cross_entropy_with_logits(logits, target)
         optimizer.zero_grad()

@@ -98,16 +98,15 @@ class Frame:
                 small = resample.resize_nearest(picture, shape)
             case method:
                 small = resample.resize_pillow(picture, shape, bicubic=method == "bicubic")
-        values = small.astype(np.float32)
+        values: NDArray[Any] = small.astype(np.float32)
         if preprocess.scale == "minmax":
             low, high = float(values.min()), float(values.max())
             values = (values - low) / max(high - low, 1e-8)
         if values.ndim == 2:
             values = np.repeat(values[..., None], 3, axis=-1)
         if preprocess.scale == "mean-std":
-            values = (values - np.asarray(preprocess.mean, np.float32)) / np.asarray(
-                preprocess.std, np.float32
-            )
+            mean, std = (np.asarray(v, np.float32) for v in (preprocess.mean, preprocess.std))
+            values = (values - mean) / std
         out = np.zeros((1, 3, self.size, self.size), dtype=np.float32)
         out[0, :, : shape[0], : shape[1]] = values.transpose(2, 0, 1)
         return out

@@ -24,7 +24,7 @@ def open_engine(
 ) -> tuple[Engine, str]:
     """The engine for a card, and the hash of its weights; see `model.open_model` for the arguments."""
     weights = store.ensure(card.id)
-    sha256 = _sha256(weights)
+    sha256 = card.weights.sha256 or _recorded_sha256(weights)
     threads = threads or available_cores()
     if engine in ("openvino", "onnxruntime") and device not in ("auto", "cpu"):
         raise OptionError(f"{engine} runs on the CPU only", hint=f"use --engine torch for {device}")
@@ -89,7 +89,7 @@ def _wants_gpu(engine: str, device: str) -> bool:
     return apple or nvidia or platform.system() == "Windows"
 
 
-def _sha256(weights: Path) -> str:
+def _recorded_sha256(weights: Path) -> str:
     record = checksum.read_record(checksum.record_path(weights))
     if record is not None and checksum.is_unchanged(weights, record):
         return record.sha256

@@ -60,7 +60,7 @@ def resize_pillow(array: NDArray[np.uint8], shape: tuple[int, int], *, bicubic: 
 def _apply(
     array: NDArray[Any], rows: NDArray[np.float32], columns: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = array.astype(np.float32, copy=False)
+    values: NDArray[Any] = array.astype(np.float32, copy=False)
     if values.ndim == 3:
         return np.stack([_apply(values[..., c], rows, columns) for c in range(values.shape[-1])], axis=-1)
     resized: NDArray[np.float32] = (rows @ values) @ columns.T

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NOT_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("66", "11.", "481.2", "481.3", "481.5"))
 _DICOMDIR = "1.2.840.10008.1.3.10"
 PIXEL_KEYWORDS = ("FloatPixelData", "DoubleFloatPixelData", "PixelData")
+_DEFLATED = 1032  # zlib's best ratio
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -60,29 +61,17 @@ class Header:
 
     Attributes:
         dataset: pydicom's dataset, with the elements that slices need.
+        not_an_image: What an object without image pixels is called; empty for an image or a broken one.
         pixels: Keyword of the pixel element that follows; empty if there is none.
-        bytes_left: What follows in the file; None where only decoding tells.
+        bytes_left: At most so many bytes of pixels follow.
+        is_native: Whether they are not compressed.
     """
 
     dataset: Any
+    not_an_image: str
     pixels: str
-    bytes_left: int | None
-
-    @property
-    def not_an_image(self) -> str:
-        """What an object without image pixels is called; empty for an image, or what should be one."""
-        from pydicom.uid import UID
-
-        meta = self.dataset.file_meta
-        uid = UID(str(meta.get("MediaStorageSOPClassUID") or self.dataset.get("SOPClassUID") or ""))
-        if uid == _DICOMDIR:
-            return "DICOMDIR"
-        called = str(self.dataset.get("Modality") or "other object")
-        if uid.startswith(_NOT_IMAGES):
-            return called
-        # An object of an image class without a size was cut off; any other has none by design.
-        is_image = "Rows" in self.dataset or not uid or "Image Storage" in str(uid.name)
-        return "" if is_image else called
+    bytes_left: int
+    is_native: bool
 
 
 def read_header(file: Path, keywords: Sequence[str]) -> Header | None:
@@ -108,7 +97,7 @@ def read_header(file: Path, keywords: Sequence[str]) -> Header | None:
             dataset = pydicom.dcmread(
                 stream, stop_before_pixels=True, force=True, specific_tags=list(keywords)
             )
-            return Header(dataset, *_pixel_element(stream, dataset))
+            return Header(dataset, _not_an_image(dataset), *_pixel_element(stream, dataset))
     except (ImageReadError, MemoryError):
         raise
     except OSError as error:
@@ -117,14 +106,29 @@ def read_header(file: Path, keywords: Sequence[str]) -> Header | None:
         raise ImageReadError(broken(file, error), hint="copy it again or remove it") from None
 
 
-def _pixel_element(stream: Any, dataset: Any) -> tuple[str, int | None]:
+def _not_an_image(dataset: Any) -> str:
+    from pydicom.uid import UID
+
+    meta = dataset.file_meta
+    uid = UID(str(meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID") or ""))
+    if uid == _DICOMDIR:
+        return "DICOMDIR"
+    called = str(dataset.get("Modality") or "other object")
+    if uid.startswith(_NOT_IMAGES):
+        return called
+    # An object of an image class without a size, or any without identity, was cut off.
+    is_image = "Rows" in dataset or "SOPInstanceUID" not in dataset or "Image Storage" in str(uid.name)
+    return "" if is_image else called
+
+
+def _pixel_element(stream: Any, dataset: Any) -> tuple[str, int, bool]:
+    size = os.fstat(stream.fileno()).st_size
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is not None and syntax.is_deflated:
-        return "PixelData", None
+        return "PixelData", _DEFLATED * size, False
     implicit, little = dataset.original_encoding
     tag = stream.read(8 if implicit else 12)[:4]
     group, element = struct.unpack("<HH" if little else ">HH", tag) if len(tag) == 4 else (0, 0)
     names = dict(zip((0x0008, 0x0009, 0x0010), PIXEL_KEYWORDS, strict=True))
     keyword = names.get(element, "") if group == 0x7FE0 else ""
-    native = syntax is None or not syntax.is_compressed
-    return keyword, os.fstat(stream.fileno()).st_size - stream.tell() if native else None
+    return keyword, size - stream.tell(), syntax is None or not syntax.is_compressed

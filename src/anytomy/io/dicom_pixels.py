@@ -139,6 +139,7 @@ def _values(
 ) -> NDArray[Any]:
     from pydicom.pixels import apply_modality_lut
 
+    values: NDArray[Any]
     if slice_.slope is None:
         values = apply_modality_lut(frame, dataset).astype(dtype)
     elif dtype.kind == "f":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anytomy.core.errors import ImageReadError, OptionError
 from anytomy.io.dicom_header import broken, read_header
@@ -16,6 +16,7 @@ from anytomy.io.dicom_slice import KEYWORDS, slices_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from anytomy.io.dicom_header import Header
     from anytomy.io.dicom_slice import Slice
 
 
@@ -36,14 +37,14 @@ class Series:
     """
 
     uid: str
-    number: str
-    modality: str
-    description: str
-    study_instance_uid: str
-    frame_of_reference_uid: str
-    sop_class_uid: str
-    slices: tuple[Slice, ...]
-    problems: tuple[str, ...]
+    number: str = ""
+    modality: str = ""
+    description: str = ""
+    study_instance_uid: str = ""
+    frame_of_reference_uid: str = ""
+    sop_class_uid: str = ""
+    slices: tuple[Slice, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         files = len({s.path for s in self.slices}) + len(self.problems)
@@ -61,8 +62,9 @@ def choose(found: Sequence[Series], wanted: str | None, path: Path) -> Series:
         OptionError: If the name fits none or several.
     """
     if wanted is None:
-        fitting = list(found)
-        if len(fitting) > 1:
+        # A cut UID makes a series of its own: what is broken throughout may be part of the wanted one.
+        fitting = [s for s in found if not s.slices] or list(found)
+        if len(fitting) > 1 and fitting[0].slices:
             raise ImageReadError(
                 f"{path} holds {len(found)} DICOM series: {_listed(found)}", hint="choose one with --series"
             )
@@ -115,9 +117,7 @@ def scan(path: Path) -> list[Series]:
         ImageReadError: If there is no image, or a DICOM file is so broken that its series is unknown.
     """
     root = path if path.is_dir() else path.parent
-    heads: dict[str, Any] = {}
-    slices: dict[str, list[Slice]] = {}
-    problems: dict[str, list[str]] = {}
+    parts: dict[str, list[Series]] = {}
     skipped: Counter[str] = Counter()
     # pydicom warns of each value that breaks a rule of the standard; what matters is checked here.
     with warnings.catch_warnings():
@@ -126,43 +126,51 @@ def scan(path: Path) -> list[Series]:
             header = read_header(file, KEYWORDS)
             if header is None:
                 continue
-            if kind := header.not_an_image:
-                skipped[kind] += 1
+            if header.not_an_image:
+                skipped[header.not_an_image] += 1
                 continue
-            uid = str(header.dataset.get("SeriesInstanceUID") or "")
-            try:
-                made = slices_of(header, file, file.relative_to(root).as_posix())
-            except Exception as error:  # pydicom raises whatever a broken value leads to
-                problem = error.message if isinstance(error, ImageReadError) else broken(file, error)
-                if not uid:
-                    raise ImageReadError(problem, hint="copy it again or remove it") from None
-                problems.setdefault(uid, []).append(problem)
-                made = []
-            heads.setdefault(uid, header.dataset)
-            slices.setdefault(uid, []).extend(made)
-        found = [_series(uid, heads[uid], slices[uid], problems.get(uid, [])) for uid in heads]
-    if not found:
+            part = _series(header, file, file.relative_to(root).as_posix())
+            parts.setdefault(part.uid, []).append(part)
+    if not parts:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
         raise ImageReadError(
             f"{path} holds no DICOM image" + (f" (found {others})" if others else ""),
             hint="give the folder of the images" if skipped else None,
         )
+    found = [
+        replace(
+            max(files, key=lambda part: len(part.slices)),  # not one without facts, where there is another
+            slices=tuple(slice_ for part in files for slice_ in part.slices),
+            problems=tuple(problem for part in files for problem in part.problems),
+        )
+        for files in parts.values()
+    ]
     return sorted(found, key=lambda s: (s.number == "", s.number.zfill(12), s.uid))
 
 
-def _series(uid: str, head: Any, slices: list[Slice], problems: list[str]) -> Series:
-    def text(keyword: str) -> str:
-        value = "" if head.get(keyword) is None else str(head.get(keyword))
-        return "".join(c if c.isprintable() else " " for c in value).strip()[:64]
+def _series(header: Header, file: Path, name: str) -> Series:
+    """The part of a series that one file is."""
 
-    return Series(
-        uid=uid,
-        number=text("SeriesNumber"),
-        modality=text("Modality"),
-        description=text("SeriesDescription"),
-        study_instance_uid=text("StudyInstanceUID"),
-        frame_of_reference_uid=text("FrameOfReferenceUID"),
-        sop_class_uid=text("SOPClassUID"),
-        slices=tuple(slices),
-        problems=tuple(problems),
-    )
+    def text(keyword: str) -> str:
+        value = header.dataset.get(keyword)
+        plain = "".join(c if c.isprintable() else " " for c in str("" if value is None else value))
+        return plain.strip()[:64]
+
+    uid = ""
+    try:
+        uid = text("SeriesInstanceUID")
+        return Series(
+            uid=uid,
+            number=text("SeriesNumber"),
+            modality=text("Modality"),
+            description=text("SeriesDescription"),
+            study_instance_uid=text("StudyInstanceUID"),
+            frame_of_reference_uid=text("FrameOfReferenceUID"),
+            sop_class_uid=text("SOPClassUID"),
+            slices=tuple(slices_of(header, file, name)),
+        )
+    except Exception as error:  # pydicom raises whatever a broken value leads to
+        problem = error.message if isinstance(error, ImageReadError) else broken(file, error)
+        if not uid:
+            raise ImageReadError(problem, hint="copy it again or remove it") from None
+        return Series(uid=uid, problems=(problem,))

@@ -134,24 +134,25 @@ def slices_of(header: Header, file: Path, name: str) -> list[Slice]:
         raise ImageReadError(broken(file, "its header ends before the image size"))
     if not header.pixels:
         raise ImageReadError(f"{file} has no pixel data")
-    count = int(dataset.get("NumberOfFrames") or 1)
-    bits = count * int(dataset.Rows) * int(dataset.Columns) * _samples(dataset) * int(dataset.BitsAllocated)
-    subsampled = "422" in dataset.PhotometricInterpretation
-    if header.bytes_left is not None and not subsampled and header.bytes_left < bits // 8:
-        raise ImageReadError(broken(file, f"{bits // 8} bytes of pixels, {header.bytes_left} are there"))
+    count = max(1, int(dataset.get("NumberOfFrames") or 1))
+    needed = _bytes(dataset, count) if header.is_native else 8 * count  # a compressed frame has 8 and more
+    if header.bytes_left < needed:
+        raise ImageReadError(
+            broken(file, f"expected {needed} bytes of pixels, {header.bytes_left} are there")
+        )
     groups = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
     if groups and len(groups) != count:
-        raise ImageReadError(broken(file, f"{count} frames, places of {len(groups)}"))
+        raise ImageReadError(broken(file, f"expected places of {count} frames, got {len(groups)}"))
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
     if count == 1:
         return [_slice(header, _Facts(dataset, [*groups, *shared]), file, name)]
     if groups:
         made = [_slice(header, _Facts(dataset, [group, *shared]), file, name) for group in groups]
-        return [replace(s, frame=i, name=f"{name} frame {i}") for i, s in enumerate(made)]
+        return [replace(s, frame=i, name=f"{name} frame {i + 1}") for i, s in enumerate(made)]
     # A cine, or a stack without functional groups: its frames differ by nothing but their number.
     one = _slice(header, _Facts(dataset, shared), file, name)
     return [
-        replace(one, frame=i, name=f"{name} frame {i}", marks=(*one.marks[:-1], float(i)))
+        replace(one, frame=i, name=f"{name} frame {i + 1}", marks=(*one.marks[:-1], float(i)))
         for i in range(count)
     ]
 
@@ -218,6 +219,12 @@ def _slice(header: Header, facts: _Facts, file: Path, name: str) -> Slice:
         tilt_degrees=facts.number("GantryDetectorTilt") or 0.0,
         marks=(*(_mark(facts.get(keyword)) for keyword, _ in VOLUME_MARKS[:-1]), None),
     )
+
+
+def _bytes(dataset: Any, frames: int) -> int:
+    """Size of the pixels of a file that is not compressed; subsampled colour has two samples per pixel."""
+    samples = 2 if "422" in dataset.PhotometricInterpretation else _samples(dataset)
+    return frames * int(dataset.Rows) * int(dataset.Columns) * samples * int(dataset.BitsAllocated) // 8
 
 
 def _samples(dataset: Any) -> int:

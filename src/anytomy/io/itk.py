@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,9 @@ def read(
             f"{path} is compressed as a whole, which this format is not", hint="unpack it first"
         )
     fields = nrrd_header.read_fields(path) if is_nrrd else {}
-    if not is_nrrd:
+    if is_nrrd:
+        _check_data_file(path, fields.get("data file", fields.get("datafile", "")))
+    else:
         _check_meta_voxels(path)
     array, geometry, axes, components = _load(path, is_nrrd=is_nrrd)
     if axes == 4 and components > 1:
@@ -94,9 +97,7 @@ def _load(path: Path, *, is_nrrd: bool) -> tuple[NDArray[Any], Geometry, int, in
     try:
         image = sitk.ReadImage(str(path), imageIO="NrrdImageIO" if is_nrrd else "MetaImageIO")
     except RuntimeError as error:
-        # Many lines; the last one is the cause, behind the name of a function.
-        cause = re.sub(r"^(\[nrrd\] )?\w+: ", "", str(error).strip().splitlines()[-1])
-        raise ImageReadError(f"{path} is truncated or damaged: {cause}") from error
+        raise ImageReadError(f"{path} is truncated or damaged: {_cause(error)}") from error
     axes, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if axes == 4 and image.GetSize()[3] == 1:
         array, axes = sitk.GetArrayFromImage(image)[0], 3
@@ -118,6 +119,14 @@ def _load(path: Path, *, is_nrrd: bool) -> tuple[NDArray[Any], Geometry, int, in
     return array, geometry, axes, components
 
 
+def _cause(error: Exception) -> str:
+    """The telling line of ITK's many: the last of the NRRD library's stack, else ITK's own error."""
+    lines = str(error).strip().splitlines()
+    line = next((line for line in lines if line.startswith("ITK ERROR")), lines[-1])
+    line = lines[-1] if lines[-1].startswith("[nrrd]") else line
+    return re.sub(r"^(\[nrrd\] \w+: |ITK ERROR: (\w+\(\w+\): )?)", "", line)
+
+
 def _is_colour(array: NDArray[Any], fields: Mapping[str, str]) -> bool:
     """Three or four channels of 8 or 16 bits, unless the header calls them a list, time or something else."""
     spatial = nrrd_header.spatial_axes(fields) if fields else []
@@ -128,6 +137,18 @@ def _is_colour(array: NDArray[Any], fields: Mapping[str, str]) -> bool:
         and array.dtype in (np.uint8, np.uint16)
         and all(kind in _COLOUR_KINDS for kind in other)
     )
+
+
+def _check_data_file(path: Path, name: str) -> None:
+    """A header from a stranger must not make us read, and hand out, a file from somewhere else."""
+    if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+        raise ImageReadError(
+            f"{path} names a voxel file in another folder, {name[:80]!r}", hint="put both in one"
+        )
+    if name.upper().startswith("LIST"):
+        raise ImageReadError(
+            f"{path} names a list of voxel files, expected one", hint="convert it to one file"
+        )
 
 
 def _check_meta_voxels(path: Path) -> None:
@@ -143,11 +164,12 @@ def _check_meta_voxels(path: Path) -> None:
     data = fields.get("ElementDataFile", "")
     if not data:
         raise ImageReadError(f"{path} is truncated: its header ends before ElementDataFile")
+    _check_data_file(path, data)
     voxels, start = (path, start) if data.upper() == "LOCAL" else (path.parent / data, 0)
-    if data.upper().startswith("LIST") or "%" in data:
+    if "%" in data:
         return  # one file for each slice: ITK looks for them
     if not voxels.is_file():
-        raise ImageReadError(f"{path} names {data} as its voxel file, which is not beside it")
+        raise ImageReadError(f"{path} names {data[:80]!r} as its voxel file, which is not beside it")
     if "CompressedDataSize" in fields:
         expected = int(fields["CompressedDataSize"])
     elif fields.get("CompressedData", "").lower() == "true":
@@ -203,7 +225,8 @@ def write_mhd(path: Path, labels: NDArray[Any], image: Image) -> list[Path]:
     values = _on_axes_of(labels, image)
     packed = _packed(values)
     raw = path.with_suffix(".zraw")
-    with atomic_path(raw) as raw_temporary, atomic_path(path) as temporary:
+    # The header last: it says how many bytes belong to it, so that a mixed pair would be noticed.
+    with atomic_path(path) as temporary, atomic_path(raw) as raw_temporary:
         raw_temporary.write_bytes(packed)
         temporary.write_bytes(_meta_header(values, image.geometry, len(packed), raw.name))
     return [path, raw]

@@ -23,6 +23,7 @@ import numpy as np
 
 from anytomy.core.errors import AnytomyError, PromptError
 from anytomy.core.prompt import Prompt
+from anytomy.io.detect import stem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def prompts_from_dict(
             prompt = _prompt(entry, box_format, is_volume=is_volume, folder=folder)
         except PromptError as error:
             raise PromptError(f"{where}: {error.message}", hint=error.hint) from None
-        except (OverflowError, TypeError):
+        except OverflowError:
             raise PromptError(f"{where}: a number is too large") from None
         if prompt.id is not None and prompt.id in seen:
             raise PromptError(
@@ -329,12 +330,7 @@ def prompts_for(image_path: Path, prompts_dir: Path) -> Path:
     Raises:
         PromptError: If there is none; names what was looked for.
     """
-    names = [image_path.name]
-    if not image_path.is_dir():
-        stem = image_path.name
-        for ending in (".gz", ".bz2", ".zst"):
-            stem = stem.removesuffix(ending)
-        names.append(Path(stem).stem)
+    names = [image_path.name] if image_path.is_dir() else [image_path.name, stem(image_path)]
     candidates = [prompts_dir / f"{name}.json" for name in dict.fromkeys(names)]
     for candidate in candidates:
         if candidate.is_file():

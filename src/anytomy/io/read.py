@@ -158,8 +158,8 @@ def _check_values(image: Image) -> None:
         return
     _, _, bad = value_range(image)
     if bad:
-        what = f"{image.name}: {bad} of {image.array.size} values are NaN or infinite"
-        warnings.warn(f"{what}; they are treated as black", AnytomyWarning, stacklevel=3)
+        message = f"{image.name}: {bad} of {image.array.size} values are NaN or infinite"
+        warnings.warn(message, AnytomyWarning, stacklevel=3)
 
 
 def _unknown(path: Path, head: bytes) -> ImageReadError:

@@ -1,8 +1,5 @@
 """Small parts that several modules of the SAM family share."""
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 import torch

@@ -6,9 +6,6 @@ two models are the same; only the stem differs: 1024 px enter MobileSAM through 
 256 px enter LiteMedSAM through two 1x1 convolutions, so both reach a 64 x 64 grid.
 """
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -6,9 +6,6 @@ MViTv2 (arXiv 2112.01526), section 4.1. MedSAM is the B size at 1024 px, SAM-Med
 adapters.
 """
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -183,8 +180,9 @@ class RelativePositionAttention(nn.Module):
         rel_h = relative_positions(self.rel_pos_h, h)  # (H, H, channels)
         rel_w = relative_positions(self.rel_pos_w, w)  # (W, W, channels)
         maps = q.reshape(q.shape[0], self.heads, h, w, -1)
-        bias_h = torch.einsum("bnhwc,hkc->bnhwk", maps, rel_h)  # k: the key's row
-        bias_w = torch.einsum("bnhwc,wkc->bnhwk", maps, rel_w)  # k: the key's column
+        # Contiguous, or the sum, which is 800 MB for SAM's global blocks, would be copied to be reshaped.
+        bias_h = torch.einsum("bnhwc,hkc->bnhwk", maps, rel_h).contiguous()  # k: the key's row
+        bias_w = torch.einsum("bnhwc,wkc->bnhwk", maps, rel_w).contiguous()  # k: the key's column
         bias = bias_h[..., :, None] + bias_w[..., None, :]  # (B, heads, H, W, H, W)
         return bias.reshape(-1, self.heads, h * w, h * w)
 

@@ -4,9 +4,6 @@ Sources: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A; rando
 Tancik et al. (arXiv 2006.10739).
 """
 
-# mypy: disable-error-code="no-any-return,no-untyped-call"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 import math

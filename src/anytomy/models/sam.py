@@ -3,9 +3,6 @@
 The cut between the two is the border for caching embeddings, for serving and for exported graphs.
 """
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 from torch import Tensor, nn

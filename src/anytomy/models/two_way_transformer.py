@@ -3,9 +3,6 @@
 Source: Kirillov et al., Segment Anything (arXiv 2304.02643), appendix A, figure 14.
 """
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 import torch.nn.functional as F

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 OVERLAPS = ("higher-logit", "last", "keep")
 
 
+def check_overlap(overlap: str) -> None:
+    """Refuse a rule that does not exist.
+
+    Raises:
+        OptionError: If there is none of that name.
+    """
+    if overlap not in OVERLAPS:
+        raise OptionError(f"expected an overlap of {', '.join(OVERLAPS)}, got {overlap!r}")
+
+
 class Canvas:
     """Collects decoded slices.
 
@@ -49,8 +59,7 @@ class Canvas:
         overlap: str,
         visits: Mapping[int, int],
     ) -> None:
-        if overlap not in OVERLAPS:
-            raise OptionError(f"expected an overlap of {', '.join(OVERLAPS)}, got {overlap!r}")
+        check_overlap(overlap)
         self._overlap = overlap
         self._ids = [int(p.id or 0) for p in prompts]
         self._left = Counter(visits)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from anytomy.core.errors import AnytomyWarning, PromptError
-from anytomy.core.intensity import choose_policy, value_range
+from anytomy.core.errors import PromptError
+from anytomy.core.intensity import IntensityPolicy, choose_policy
 from anytomy.core.prompt import numbered
 from anytomy.core.view import SliceView
 from anytomy.engine.model import check_prompt_kinds
-from anytomy.predict.canvas import Canvas
+from anytomy.predict.canvas import Canvas, check_overlap
 from anytomy.predict.cleaning import clean_objects
 from anytomy.predict.placing import place
 from anytomy.predict.result import Result
@@ -25,6 +23,9 @@ if TYPE_CHECKING:
     from anytomy.core.image import Image
     from anytomy.core.prompt import Prompt
     from anytomy.engine.model import PromptableModel
+    from anytomy.predict.placing import Track
+    from anytomy.volumes.strategy import VolumeStrategy
+    from anytomy.zoo.card import ModelCard
 
 
 def segment(
@@ -62,25 +63,20 @@ def segment(
         OptionError: If an option has no such value.
         ImageReadError: If no voxel has a finite value.
     """
-    from anytomy.volumes.strategy import Slices, strategy
+    from anytomy.volumes.strategy import Slices
 
     started = time.perf_counter()
-    asked = numbered(prompts)
-    if not asked:
-        raise PromptError("there is no prompt", hint="give a box, points or a prompt file")
-    for prompt in asked:
-        check_prompt_kinds(model.card, prompt.kinds, prompt.label)
-    zooming, carry = Zoom.parse(zoom), strategy(volume)
-    view = SliceView.canonical(image.geometry, axis)
-    tracks = [place(image, prompt, view, axis) for prompt in asked]
-    _look_at_values(image)
+    request = check_request(
+        model.card, image, prompts, zoom=zoom, intensity=intensity, axis=axis, overlap=overlap, volume=volume
+    )
+    asked, view, tracks, carry = request.prompts, request.view, request.tracks, request.strategy
     choice = choose_policy(image, model.card.intensity, intensity)
     grey = choice.policy.fit(image)
     visits = carry.visits(tracks)
     canvas = Canvas(view, image.geometry.shape_zyx, asked, overlap=overlap, visits=visits)
     encoded_before = getattr(model, "encodings", 0)
     slices = Slices(view.apply(image.volume), grey)
-    for done, found in enumerate(carry.run(model, slices, tracks, zooming), start=1):
+    for done, found in enumerate(carry.run(model, slices, tracks, request.zoom), start=1):
         canvas.draw(found.track, found.slice, found.decoded)
         if progress is not None:
             progress(done, visits.total())
@@ -111,20 +107,47 @@ def segment(
     )
 
 
-def _look_at_values(image: Image) -> None:
-    """Say what is odd about the values.
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A checked request.
 
-    Raises:
-        ImageReadError: If none is finite.
+    Attributes:
+        prompts: Numbered.
+        view: How slices are shown.
+        tracks: The prompts on the view's slices.
+        zoom: Parsed.
+        strategy: For volumes.
     """
-    if not np.issubdtype(image.array.dtype, np.floating):
-        return
-    low, high, missing = value_range(image)
-    if missing:
-        warnings.warn(
-            f"{image.name}: {missing} values are NaN or infinite and are taken as black",
-            AnytomyWarning,
-            stacklevel=3,
-        )
-    if low == high:
-        warnings.warn(f"{image.name} has the same value everywhere", AnytomyWarning, stacklevel=3)
+
+    prompts: list[Prompt]
+    view: SliceView
+    tracks: list[Track]
+    zoom: Zoom
+    strategy: VolumeStrategy
+
+
+def check_request(
+    card: ModelCard,
+    image: Image,
+    prompts: Iterable[Prompt],
+    *,
+    zoom: str | float = "off",
+    intensity: str = "auto",
+    axis: str = "z",
+    overlap: str = "higher-logit",
+    volume: str = "authors",
+) -> Request:
+    """Find everything that is wrong with a request before a model is loaded; see `segment`."""
+    from anytomy.volumes.strategy import strategy
+
+    asked = numbered(prompts)
+    if not asked:
+        raise PromptError("there is no prompt", hint="give a box, points or a prompt file")
+    for prompt in asked:
+        check_prompt_kinds(card, prompt.kinds, prompt.label)
+    if intensity.strip().lower() != "auto":
+        IntensityPolicy.parse(intensity)
+    check_overlap(overlap)
+    view = SliceView.canonical(image.geometry, axis)
+    tracks = [place(image, prompt, view, axis) for prompt in asked]
+    return Request(asked, view, tracks, Zoom.parse(zoom), strategy(volume))

@@ -27,8 +27,8 @@ _GAP = 4
 _HEADER = 50
 _PLANES = ("sagittal", "coronal", "axial")
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
-# Stacks of pictures: their grid is not placed in a body, so that letters would be invented.
-_PLACELESS = ("tiff", "npz", "npy")
+# Pictures and stacks of them: their grid is not placed in a body, so that letters would be invented.
+PLACELESS = ("png", "jpeg", "bmp", "gif", "tiff", "npz", "npy")
 
 
 class _Window(NamedTuple):
@@ -128,6 +128,10 @@ def telling_slices(prediction: Prediction | None, view: SliceView, count: int) -
     candidates = sorted(reached | set(wanted))
     if not candidates:
         return [int((i + 0.5) * total / count) for i in range(count)]
+    if len(candidates) <= count - 2:
+        # Whether it ends where it should is seen on the slice beyond.
+        beyond = {max(candidates[0] - 1, 0), min(candidates[-1] + 1, total - 1)}
+        return sorted(beyond.union(candidates))
     if len(candidates) <= count:
         return candidates
     if len(wanted) >= count:
@@ -185,7 +189,7 @@ def _window(
     for sign in signs:
         if sign.box is not None:
             spans.append((sign.box[0], sign.box[1], sign.box[3], sign.box[4]))
-        spans += [(c, r, c + 1, r + 1) for c, r, s in sign.points if s >= 0]
+        spans += [(c, r, c + 1, r + 1) for c, r, s in sign.points if 0 <= s < view.size[2]]
     if not spans:
         return whole
     low, high = np.min(spans, axis=0)[:2], np.max(spans, axis=0)[2:]
@@ -239,7 +243,7 @@ def _draw_signs(
 def _annotate(canvas: Canvas, view: SliceView, image: Image, index: int, height: int, width: int) -> None:
     axis = "xyz"[view.axes[2]]
     canvas.text(f"{axis} {view.slice_to_view(index)}", (7, 5), rim=True)
-    if image.format in _PLACELESS:
+    if image.format in PLACELESS:
         return
     right, bottom = (_letter(image.geometry, view, which) for which in (0, 1))
     left, top = (_letter(image.geometry, view, which, back=True) for which in (0, 1))
@@ -264,7 +268,7 @@ def _write_header(
     sheet: Canvas, view: SliceView, image: Image, grey: GreyScale, width: int, *, zoomed: bool
 ) -> None:
     across = view.axes[2]
-    plane = "" if image.format in _PLACELESS else f" ({_PLANES[image.geometry.nearest_axes[across]]})"
+    plane = "" if image.format in PLACELESS else f" ({_PLANES[image.geometry.nearest_axes[across]]})"
     facts = [
         f"slices across {'xyz'[across]}{plane}",
         " x ".join(str(n) for n in image.geometry.size_xyz),

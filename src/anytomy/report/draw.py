@@ -171,14 +171,14 @@ def fitted(text: str, width: float, size: int = 14) -> str:
 
 
 def legend(entries: Sequence[tuple[str, Colour]], width: int, *, note: str = "") -> Rgb:
-    """A strip of colours and names in as many columns as fit; names beyond eight lines are counted.
+    """A strip of colours and names in as many columns as fit; names beyond six lines are counted.
 
     Args:
         entries: Name and colour of each object.
         width: Width of the strip in pixels.
         note: A last line, such as what the signs mean.
     """
-    size, line, most_lines, margin = 14, 22, 8, 8
+    size, line, most_lines, margin = 14, 22, 6, 8
     longest = max((font(size).getlength(name) for name, _ in entries), default=0)
     columns = max(1, int((width - margin) // (longest + 40)))
     column = (width - margin) // columns

@@ -58,7 +58,9 @@ def overlay(
     factor = min(max(1, math.ceil(min_side / min(height, width))), 16, max(1, 4096 // max(height, width)))
     size = (height * factor, width * factor)
     scale = (float(factor), float(factor))
-    canvas = Canvas(resized(image_rgb, *size), stroke=max(2, round(min(size) / 400)))
+    # Thin lines where there are many objects, or nothing but lines would be seen.
+    stroke = max(2, round(min(size) / 400)) if len(masks) <= 30 else max(1, round(min(size) / 800))
+    canvas = Canvas(resized(image_rgb, *size), stroke=stroke)
     for index, mask in enumerate(masks):
         canvas.mask(resized(mask, *size), colour_of(index, colours), alpha=alpha)
     for index, box in enumerate(boxes):

@@ -1,8 +1,5 @@
 """The adapter of SAM-Med2D, one in each block of its ViT (arXiv 2308.16184, section 3.2)."""
 
-# mypy: disable-error-code="no-any-return"
-# (torch does not type what calling a module returns)
-
 from __future__ import annotations
 
 from torch import Tensor, nn

@@ -1,0 +1,132 @@
+"""One object, one box, one Dice: what `zero_shot.py` and `zoom.py` repeat for every object of the data.
+
+The model gets the tight ground-truth box and nothing else of the label. Results are kept by object and by
+what was asked (view, zoom), in `runs/objects.jsonl`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from data import loaded
+from ledger import Ledger, progress
+
+from anytomy.core.errors import AnytomyError
+from anytomy.core.intensity import choose_policy
+from anytomy.core.prompt import Prompt
+from anytomy.core.view import SliceView
+from anytomy.engine.frame import PlanePrompt
+from anytomy.predict.plane import decode_plane
+from anytomy.predict.zoom import Zoom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from data import Case, Target
+    from numpy.typing import NDArray
+
+    from anytomy.core.image import Image
+    from anytomy.engine.model import Decoded
+    from anytomy.predict.model import Model
+
+KEYS = ("dataset", "image", "structure", "number", "view", "zoom")
+
+
+def ledger() -> Ledger:
+    """Results of all objects so far."""
+    return Ledger("objects", KEYS)
+
+
+def measure(
+    model: Model,
+    every: list[Case],
+    asked: Sequence[tuple[str, str]],
+    wanted: Callable[[dict[str, Any]], bool] = lambda row: True,
+) -> Ledger:
+    """Measure what is not in the ledger yet.
+
+    Args:
+        model: The model.
+        every: The cases.
+        asked: Views (`canonical`, `stored`) and zooms (`off` or a factor).
+        wanted: Which objects, from box and image size (a row without results).
+    """
+    kept = ledger()
+    with progress("objects", len(every)) as step:
+        for case, image, targets in _readable(every, step):
+            for view, zoom in asked:
+                if view == "stored" and same_view(image):
+                    continue
+                facts = [_facts(case, image, t) for t in targets]
+                left = [
+                    (t, f)
+                    for t, f in zip(targets, facts, strict=True)
+                    if wanted(f) and kept.get(**f, view=view, zoom=zoom) is None
+                ]
+                if left:
+                    find = _canonical if view == "canonical" else _stored
+                    found = find(model, image, [t for t, _ in left], zoom)
+                    for (target, fact), (mask, score) in zip(left, found, strict=True):
+                        quality = dice(mask, target.mask)
+                        kept.add(**fact, view=view, zoom=zoom, dice=quality, score=score)
+    return kept
+
+
+def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    """Dice coefficient; true is never empty here."""
+    return float(2 * (found & true).sum() / (found.sum() + true.sum()))
+
+
+def same_view(image: Image) -> bool:
+    """Whether the canonical view shows the slices as they are stored."""
+    return SliceView.canonical(image.geometry) == SliceView.stored(image.geometry)
+
+
+def stored_slice(image: Image, model: Model, slice_: int | None) -> NDArray[np.uint8]:
+    """Grey levels of a slice as the file stores it, after the model's intensity policy."""
+    grey = choose_policy(image, model.card.intensity).policy.fit(image)
+    return np.ascontiguousarray(grey.apply(image.volume[slice_ or 0]))
+
+
+def decode_stored(model: Model, image: Image, target: Target, zoom: str = "off") -> Decoded:
+    """An object in the stored view, `(y, x)`."""
+    picture = stored_slice(image, model, target.slice)
+    return decode_plane(model, picture, PlanePrompt(box=target.box), Zoom.parse(zoom))
+
+
+def _readable(every: list[Case], step: Callable[[str], None]) -> Any:
+    for case in every:
+        try:
+            yield from loaded([case])
+        except AnytomyError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+        step(case.dataset)
+
+
+def _facts(case: Case, image: Image, target: Target) -> dict[str, Any]:
+    """What is known of an object before it is segmented."""
+    return {
+        "dataset": case.dataset,
+        "image": case.image_path,
+        "structure": target.structure,
+        "number": target.number,
+        "slice": target.slice,
+        "box": target.box,
+        "shape": target.mask.shape,
+        "pixels": int(target.mask.sum()),
+    }
+
+
+def _canonical(model: Model, image: Image, targets: list[Target], zoom: str) -> list[Any]:
+    """Masks and scores through the front door."""
+    prompts = [Prompt(box=t.box, slice=t.slice) for t in targets]
+    result = model.segment(image, prompts, zoom=zoom)
+    masks = (m if t.slice is None else m[t.slice] for t, m in zip(targets, result.masks, strict=True))
+    return list(zip(masks, result.scores, strict=True))
+
+
+def _stored(model: Model, image: Image, targets: list[Target], zoom: str) -> list[Any]:
+    decoded = [decode_stored(model, image, t, zoom) for t in targets]
+    return [(d.logits > 0, d.score) for d in decoded]

@@ -1,0 +1,189 @@
+"""`anytomy segment`: prompts in, masks out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from anytomy.cli.cases import Case
+
+_MODEL = "The model and how it runs"
+_IMAGE = "Which part of the file"
+_RESULT = "The result"
+
+
+def segment(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Images, volumes or DICOM folders; quoted patterns (*, ?) too.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; a folder for many inputs.", rich_help_panel=_RESULT
+        ),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(help="x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1; ends exclusive; repeat for more objects."),
+    ] = None,
+    point: Annotated[
+        list[str] | None, typer.Option(help="x,y or x,y,z inside the object; repeatable.")
+    ] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option(help="x,y or x,y,z outside the object; repeatable.")
+    ] = None,
+    slice_: Annotated[
+        int | None, typer.Option("--slice", help="Slice (from 0) of two-dimensional prompts in a volume.")
+    ] = None,
+    z: Annotated[
+        str | None, typer.Option("--z", help="First and last + 1 slice that the object may reach: 30,60.")
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="Name of each object, in order.")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Prompt file (JSON) instead of --box and --point.")
+    ] = None,
+    prompts_dir: Annotated[
+        Path | None, typer.Option(help="Folder with one prompt file per input: CASE.json for CASE.nii.gz.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model (anytomy models list).", rich_help_panel=_MODEL)
+    ] = "litemedsam",
+    axis: Annotated[
+        str, typer.Option(help="The file's axis that slices run along: x, y or z.", rich_help_panel=_IMAGE)
+    ] = "z",
+    series: Annotated[
+        str | None, typer.Option(help="DICOM series, where a folder has several.", rich_help_panel=_IMAGE)
+    ] = None,
+    time: Annotated[int | None, typer.Option(help="Time point (from 0).", rich_help_panel=_IMAGE)] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel (from 0).", rich_help_panel=_IMAGE)] = None,
+    intensity: Annotated[
+        str,
+        typer.Option(
+            help="auto, ct:soft|lung|brain|bone, window:WIDTH,LEVEL, percentile:LOW,HIGH or none.",
+            rich_help_panel=_IMAGE,
+        ),
+    ] = "auto",
+    zoom: Annotated[
+        str,
+        typer.Option(help="off, auto, or look at a crop of FACTOR times the box.", rich_help_panel=_MODEL),
+    ] = "off",
+    overlap: Annotated[
+        str, typer.Option(help="Overlaps: higher-logit, last or keep.", rich_help_panel=_RESULT)
+    ] = "higher-logit",
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Keep each object's largest part.", rich_help_panel=_RESULT)
+    ] = False,
+    fill_holes: Annotated[
+        bool, typer.Option("--fill-holes", help="Fill each object's holes.", rich_help_panel=_RESULT)
+    ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="Draw the result (PNG, JPEG; a folder for many inputs).", rich_help_panel=_RESULT),
+    ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option("--format", help="Ending for many inputs, .nii.gz say.", rich_help_panel=_RESULT),
+    ] = None,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Do cases of many inputs again.", rich_help_panel=_RESULT)
+    ] = False,
+    engine: Annotated[
+        str, typer.Option(help="auto, openvino, onnxruntime or torch.", rich_help_panel=_MODEL)
+    ] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_MODEL)
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads; the available cores by default.", rich_help_panel=_MODEL)
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(help="f32, or bf16: faster, but differs from CPU to CPU.", rich_help_panel=_MODEL),
+    ] = "f32",
+    cache_embeddings: Annotated[
+        bool,
+        typer.Option("--cache-embeddings", help="Keep embeddings on disk.", rich_help_panel=_MODEL),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Segment objects from boxes (or points, for models that learned them).
+
+    Coordinates are 0-based voxels of the file, box ends exclusive.
+
+    Example: anytomy segment photo.png --box 60,80,140,160 -o mask.png --preview overlay.png
+
+    Example: anytomy segment scan.nii.gz --box 60,80,40,140,160,90 --name liver -o liver.nii.gz
+
+    Example: anytomy segment dicom/ --slice 41 --z 30,60 --box 90,70,210,200 -o liver.seg.nrrd
+
+    Example: anytomy segment "cases/*.nii.gz" --prompts-dir prompts/ -o out/
+    """
+    from anytomy.cli.cases import Options, expand, plan, run_cases
+    from anytomy.cli.output import emit
+
+    options = Options(
+        boxes=tuple(box or ()),
+        points=tuple(point or ()),
+        negatives=tuple(negative or ()),
+        slice=slice_,
+        z=z,
+        names=tuple(name or ()),
+        prompts=prompts,
+        prompts_dir=prompts_dir,
+        model=model,
+        axis=axis.lower(),
+        series=series,
+        time=time,
+        channel=channel,
+        intensity=intensity,
+        zoom=zoom,
+        overlap=overlap,
+        largest=largest,
+        fill_holes=fill_holes,
+        engine=engine,
+        device=device,
+        threads=threads,
+        precision=precision,
+        cache_embeddings=cache_embeddings,
+    )
+    many, paths = expand(inputs, output, options)
+    cases = plan(paths, output, preview, output_format, many=many)
+    done = run_cases(cases, options, redo=redo, many=many)
+    failed = [case for case in done if case.error]
+    emit(
+        "segment",
+        {"cases": [case.to_dict() for case in done], "failed": len(failed)} if many else done[0].to_dict(),
+        as_json=as_json,
+        render=lambda console: _render(console, done, many=many),
+        ok=not failed,
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _render(console: Console, done: list[Case], *, many: bool) -> None:
+    for case in done:
+        if many:
+            state = f"failed: {case.error}" if case.error else ("already done" if case.skipped else "done")
+            console.print(f"{case.input}: {state}", markup=False, soft_wrap=True)
+            continue
+        manifest: dict[str, Any] = case.manifest or {}
+        for entry in manifest["objects"]:
+            size = f"{entry['volume_ml']:.2f} ml" if "volume_ml" in entry else f"{entry['voxels']} px"
+            text = f"{entry['id']:>3} {entry['name']}: {size}, confidence {entry['score']:.2f}"
+            console.print(text, markup=False, soft_wrap=True)
+        for path in manifest["outputs"]:
+            console.print(f"wrote {path}", markup=False, soft_wrap=True)
+    if many:
+        failed = sum(bool(case.error) for case in done)
+        console.print(
+            f"{len(done) - failed} of {len(done)} cases done" + (f", {failed} failed" if failed else "")
+        )
