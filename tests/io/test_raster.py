@@ -112,7 +112,7 @@ def test_one_frame_of_an_animation_is_chosen(tmp_path):
     frames = [Pillow.fromarray(np.full((4, 4), v, np.uint8)) for v in (10, 120, 250)]
     path = tmp_path / "a.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:])
-    with pytest.raises(ImageReadError, match="3 frames.*--time 0 to 2"):
+    with pytest.raises(ImageReadError, match=r"3 frames.*--time 0 to 2"):
         raster.read(path)
     assert [int(raster.read(path, time=t).array.max()) for t in range(3)] == [10, 120, 250]
     with pytest.raises(OptionError, match="0 to 2, got --time 3"):
@@ -134,13 +134,20 @@ def test_any_truncation_is_one_line(tmp_path, ending):
     for length in range(0, len(whole), 97):
         path = tmp_path / f"cut.{ending}"
         path.write_bytes(whole[:length])
-        try:
-            got = raster.read(path).array
-        except ImageReadError as error:
-            assert "cut" in str(error)
-            assert "\n" not in str(error)
-        else:  # only bytes after the pixels were missing
-            np.testing.assert_array_equal(got, expected)
+        _same_or_refused(path, expected)
+
+
+def _same_or_refused(path: Path, expected: np.ndarray) -> None:
+    """Bytes after the last pixel may be missing; anything else is an error of one line."""
+    try:
+        got = raster.read(path).array
+    except ImageReadError as error:
+        message = str(error)
+    else:
+        np.testing.assert_array_equal(got, expected)
+        return
+    assert path.name in message
+    assert "\n" not in message
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):

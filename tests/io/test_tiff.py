@@ -57,9 +57,9 @@ def test_a_pile_of_pages_is_a_volume(tmp_path, options):
 def test_time_and_channel_are_chosen(tmp_path, kind):
     values = RANDOM.integers(0, 999, (3, 5, 2, 12, 16)).astype(np.uint16)
     path = save(tmp_path / "a.tif", values, **{kind: True}, metadata={"axes": "TZCYX"})
-    with pytest.raises(ImageReadError, match="3 time points.*--time 0 to 2"):
+    with pytest.raises(ImageReadError, match=r"3 time points.*--time 0 to 2"):
         tiff.read(path)
-    with pytest.raises(ImageReadError, match="2 channels.*--channel 0 to 1"):
+    with pytest.raises(ImageReadError, match=r"2 channels.*--channel 0 to 1"):
         tiff.read(path, time=0)
     np.testing.assert_array_equal(tiff.read(path, time=2, channel=1).array, values[2, :, 1])
     with pytest.raises(OptionError, match="--time 3"):
@@ -159,7 +159,7 @@ def test_several_images_are_never_picked_silently(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         writer.write(STACK, photometric="minisblack")
         writer.write(FLAT[:6, :6], photometric="minisblack")
-    with pytest.raises(ImageReadError, match="2 images.*--series 0 to 1"):
+    with pytest.raises(ImageReadError, match=r"2 images.*--series 0 to 1"):
         tiff.read(tmp_path / "a.tif")
     np.testing.assert_array_equal(tiff.read(tmp_path / "a.tif", series="1").array, FLAT[:6, :6])
     with pytest.raises(OptionError, match="--series 7"):
@@ -264,10 +264,12 @@ def test_truncation_is_found_wherever_it_is(tmp_path, options):
         try:
             image = tiff.read(path)
         except ImageReadError as error:
-            assert "cut.tif" in str(error)
-            assert "\n" not in str(error)
+            message = str(error)
         else:  # a few closing bytes may be missing, never a slice
             np.testing.assert_array_equal(image.array, STACK)
+            continue
+        assert "cut.tif" in message
+        assert "\n" not in message
 
 
 def test_what_nobody_can_decode_says_what_to_do(tmp_path):

@@ -67,8 +67,8 @@ def test_points_lie_on_pixel_centres_and_differ_in_shape():
     np.testing.assert_allclose(centre, (204.5, 104.5), atol=1)
     cross = (drawn[190:220, 390:420] == 255).all(axis=2)
     plus = (drawn[190:220, 90:120] == RED).all(axis=2)
-    assert plus[14, 8] and not plus[9, 9]  # arms along the axes ...
-    assert cross[10, 10] and not cross[14, 8]  # ... and along the diagonals
+    assert (plus[14, 8], plus[9, 9]) == (True, False)  # arms along the axes ...
+    assert (cross[10, 10], cross[14, 8]) == (True, False)  # ... and along the diagonals
 
 
 def test_names_stand_below_and_long_lists_end():

@@ -112,35 +112,34 @@ def _intensity(choice: PolicyChoice, grey: GreyScale, model: str) -> dict[str, A
 
 def _render(console: Console, data: dict[str, Any]) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
     from anytomy.report.contact_sheet import PLACELESS
 
     geometry, values, intensity = data["geometry"], data["values"], data["intensity"]
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    table.add_row("file", escape(f"{data['path']} ({data['format']})"))
-    table.add_row(data["kind"], _times(geometry["size_xyz"]) + f" {'voxels' if _is_3d(data) else 'pixels'}")
+    rows: list[tuple[str, str]] = []
+    rows.append(("file", f"{data['path']} ({data['format']})"))
+    rows.append((data["kind"], _times(geometry["size_xyz"]) + f" {'voxels' if _is_3d(data) else 'pixels'}"))
     placeless = data["format"] in PLACELESS
     unstated = placeless and set(geometry["spacing_xyz_mm"]) == {1.0}
-    table.add_row("spacing", _times(geometry["spacing_xyz_mm"]) + (" (not stated)" if unstated else " mm"))
+    rows.append(("spacing", _times(geometry["spacing_xyz_mm"]) + (" (not stated)" if unstated else " mm")))
     if not unstated:
-        table.add_row("extent", f"{_times(geometry['extent_xyz_mm'], '.1f')} mm")
+        rows.append(("extent", f"{_times(geometry['extent_xyz_mm'], '.1f')} mm"))
     if _is_3d(data) and not placeless:
         origin = ", ".join(f"{v:.6g}" for v in geometry["origin_lps_mm"])
-        table.add_row("origin", f"{origin} mm (LPS)")
-        table.add_row("orientation", _orientation(geometry))
+        rows.append(("origin", f"{origin} mm (LPS)"))
+        rows.append(("orientation", _orientation(geometry)))
     colour = "red, green, blue" if values["channels"] == 3 else "grey"
-    table.add_row("values", f"{values['type']}, {values['lowest']:g} to {values['highest']:g}, {colour}")
+    rows.append(("values", f"{values['type']}, {values['lowest']:g} to {values['highest']:g}, {colour}"))
     if values["not_finite"]:
-        table.add_row("", f"{values['not_finite']} values are NaN or infinite; they become black")
+        rows.append(("", f"{values['not_finite']} values are NaN or infinite; they become black"))
     said = "a guess: " if intensity["guessed"] else ""
-    table.add_row("modality", f"{intensity['modality']} ({said}{intensity['why']})")
-    table.add_row("grey levels", f"{_grey(intensity)} ({intensity['policy']}, {intensity['model']})")
+    rows.append(("modality", f"{intensity['modality']} ({said}{intensity['why']})"))
+    rows.append(("grey levels", f"{_grey(intensity)} ({intensity['policy']}, {intensity['model']})"))
     if "preview" in data:
-        table.add_row("preview", escape(data["preview"]))
-    console.print(table)
+        rows.append(("preview", data["preview"]))
+    for name, value in rows:
+        # Not a table: paths stay whole in narrow terminals and in files.
+        console.print(f"[dim]{name:12}[/dim] {escape(value)}", soft_wrap=True)
 
 
 def _is_3d(data: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -96,6 +96,43 @@ class LoadedModel:
         self.cache = cache or EmbeddingCache()
         self.encodings = 0
 
+    @classmethod
+    def open(
+        cls,
+        card: ModelCard,
+        *,
+        engine: str = "auto",
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "f32",
+        cache: EmbeddingCache | None = None,
+    ) -> Self:
+        """The model of a card: weights fetched, graphs built, engine opened.
+
+        Args:
+            card: The model card.
+            engine: `auto` (exported graphs on a CPU, torch on a GPU), `openvino`, `onnxruntime`, `torch`.
+            device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+            threads: CPU threads; the cores that the process may use where None.
+            precision: `f32`; `bf16` is faster on some CPUs, but its results differ from CPU to CPU.
+            cache: Embedding cache; 256 MiB in memory where None.
+
+        Raises:
+            OptionError: If there is no such engine, device or precision.
+            ModelError: If weights or graphs do not fit.
+            FetchError: If the weights cannot be had.
+        """
+        from anytomy.engine.opening import open_engine
+
+        if engine not in ENGINES:
+            raise OptionError(f"expected an engine of {', '.join(ENGINES)}, got {engine!r}")
+        if precision not in PRECISIONS:
+            raise OptionError(f"expected a precision of {' or '.join(PRECISIONS)}, got {precision!r}")
+        if threads is not None and threads < 1:
+            raise OptionError(f"expected one thread or more, got {threads}")
+        opened, sha256 = open_engine(card, engine=engine, device=device, threads=threads, precision=precision)
+        return cls(card, opened, weights_sha256=sha256, cache=cache)
+
     def encode(self, picture: NDArray[np.uint8]) -> Embedding:
         """The embedding of a picture; from the cache if it was encoded before.
 
@@ -155,37 +192,3 @@ def check_prompt_kinds(card: ModelCard, kinds: Sequence[str], what: str = "the p
         f"{card.title} was trained on {learned} only and answers others with rubbish",
         hint=f"{instead}, or choose a --model that learned them (anytomy models list)",
     )
-
-
-def open_model(
-    card: ModelCard,
-    *,
-    engine: str = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-    precision: str = "f32",
-    cache: EmbeddingCache | None = None,
-) -> dict[str, Any]:
-    """What `LoadedModel` needs, for a card: weights fetched, graphs built, engine opened.
-
-    Args:
-        card: The model card.
-        engine: `auto` (exported graphs on a CPU, torch on a GPU), `openvino`, `onnxruntime` or `torch`.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        threads: CPU threads; the cores that the process may use where None.
-        precision: `f32`; `bf16` is faster on some CPUs, but its results differ from CPU to CPU.
-        cache: Embedding cache.
-
-    Returns:
-        Keyword arguments of `LoadedModel`.
-    """
-    from anytomy.engine.opening import open_engine
-
-    if engine not in ENGINES:
-        raise OptionError(f"expected an engine of {', '.join(ENGINES)}, got {engine!r}")
-    if precision not in PRECISIONS:
-        raise OptionError(f"expected a precision of {' or '.join(PRECISIONS)}, got {precision!r}")
-    if threads is not None and threads < 1:
-        raise OptionError(f"expected one thread or more, got {threads}")
-    opened, sha256 = open_engine(card, engine=engine, device=device, threads=threads, precision=precision)
-    return {"card": card, "engine": opened, "weights_sha256": sha256, "cache": cache}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def open_engine(
     card: ModelCard, *, engine: str, device: str, threads: int | None, precision: str
 ) -> tuple[Engine, str]:
-    """The engine for a card, and the hash of its weights; see `model.open_model` for the arguments."""
+    """The engine for a card, and the hash of its weights; see `LoadedModel.open` for the arguments."""
     weights = store.ensure(card.id)
     sha256 = card.weights.sha256 or _recorded_sha256(weights)
     threads = threads or available_cores()

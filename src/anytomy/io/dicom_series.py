@@ -107,7 +107,7 @@ def walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "__MACOSX")
         files = (Path(parent, name) for name in sorted(names) if not name.startswith("."))
-        yield from (file for file in files if file.is_file())
+        yield from (file for file in files if os.path.isfile(file))  # no pipes; never raises
 
 
 def scan(path: Path) -> list[Series]:

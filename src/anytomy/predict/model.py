@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anytomy.engine.model import LoadedModel, open_model
+from anytomy.engine.model import LoadedModel
 from anytomy.predict.segment import segment
 
 if TYPE_CHECKING:
@@ -85,8 +85,6 @@ def load(
     """
     from anytomy.zoo.registry import card
 
-    return Model(
-        **open_model(
-            card(model), engine=engine, device=device, threads=threads, precision=precision, cache=cache
-        )
+    return Model.open(
+        card(model), engine=engine, device=device, threads=threads, precision=precision, cache=cache
     )
