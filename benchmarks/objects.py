@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anytomy.core.image import Image
-    from anytomy.engine.model import Decoded
     from anytomy.predict.model import Model
 
 KEYS = ("dataset", "image", "structure", "number", "view", "zoom")
@@ -50,7 +49,9 @@ def measure(
     Args:
         model: The model.
         every: The cases.
-        asked: Views (`canonical`, `stored`) and zooms (`off` or a factor).
+        asked: Views and zooms (`off`, `auto` or a factor). `canonical` goes through `Model.segment`;
+            `stored` shows the slice as the file has it; `stored+1` also gives the model the pixel after the
+            last one as the end of the box, as the run did that the bars of `zero_shot.py` come from.
         wanted: Which objects, from box and image size (a row without results).
     """
     kept = ledger()
@@ -66,8 +67,7 @@ def measure(
                     if wanted(f) and kept.get(**f, view=view, zoom=zoom) is None
                 ]
                 if left:
-                    find = _canonical if view == "canonical" else _stored
-                    found = find(model, image, [t for t, _ in left], zoom)
+                    found = _find(model, image, [t for t, _ in left], view, zoom)
                     for (target, fact), (mask, score) in zip(left, found, strict=True):
                         quality = dice(mask, target.mask)
                         kept.add(**fact, view=view, zoom=zoom, dice=quality, score=score)
@@ -88,12 +88,6 @@ def stored_slice(image: Image, model: Model, slice_: int | None) -> NDArray[np.u
     """Grey levels of a slice as the file stores it, after the model's intensity policy."""
     grey = choose_policy(image, model.card.intensity).policy.fit(image)
     return np.ascontiguousarray(grey.apply(image.volume[slice_ or 0]))
-
-
-def decode_stored(model: Model, image: Image, target: Target, zoom: str = "off") -> Decoded:
-    """An object in the stored view, `(y, x)`."""
-    picture = stored_slice(image, model, target.slice)
-    return decode_plane(model, picture, PlanePrompt(box=target.box), Zoom.parse(zoom))
 
 
 def _readable(every: list[Case], step: Callable[[str], None]) -> Any:
@@ -119,14 +113,19 @@ def _facts(case: Case, image: Image, target: Target) -> dict[str, Any]:
     }
 
 
-def _canonical(model: Model, image: Image, targets: list[Target], zoom: str) -> list[Any]:
-    """Masks and scores through the front door."""
-    prompts = [Prompt(box=t.box, slice=t.slice) for t in targets]
-    result = model.segment(image, prompts, zoom=zoom)
-    masks = (m if t.slice is None else m[t.slice] for t, m in zip(targets, result.masks, strict=True))
-    return list(zip(masks, result.scores, strict=True))
-
-
-def _stored(model: Model, image: Image, targets: list[Target], zoom: str) -> list[Any]:
-    decoded = [decode_stored(model, image, t, zoom) for t in targets]
-    return [(d.logits > 0, d.score) for d in decoded]
+def _find(model: Model, image: Image, targets: list[Target], view: str, zoom: str) -> list[Any]:
+    """Masks `(y, x)` on the stored grid, and scores."""
+    if view == "canonical":
+        prompts = [Prompt(box=t.box, slice=t.slice) for t in targets]
+        result = model.segment(image, prompts, zoom=zoom)
+        masks = (m if t.slice is None else m[t.slice] for t, m in zip(targets, result.masks, strict=True))
+        return list(zip(masks, result.scores, strict=True))
+    found = []
+    for target in targets:
+        x0, y0, x1, y1 = target.box
+        beyond = 1 if view == "stored+1" else 0
+        prompt = PlanePrompt(box=(x0, y0, x1 + beyond, y1 + beyond))
+        picture = stored_slice(image, model, target.slice)
+        decoded = decode_plane(model, picture, prompt, Zoom.parse(zoom))
+        found.append((decoded.logits > 0, decoded.score))
+    return found

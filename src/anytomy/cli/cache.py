@@ -69,7 +69,7 @@ def clear(
 
     Example: anytomy cache clear --embeddings --yes
     """
-    from anytomy.cli.output import emit
+    from anytomy.cli.output import emit, print_line
     from anytomy.core.errors import OptionError
     from anytomy.zoo.disk import megabytes
     from anytomy.zoo.home import CACHE_KINDS, cache_dir
@@ -87,7 +87,9 @@ def clear(
         size = megabytes(sum(kind.bytes for kind in usage(kinds)))
         if as_json:
             raise OptionError("expected --yes along with --json, but got --json alone")
-        typer.confirm(f"Remove {size} ({', '.join(kinds)}) from {cache_dir()}?", abort=True, err=True)
+        if not typer.confirm(f"Remove {size} ({', '.join(kinds)}) from {cache_dir()}?", err=True):
+            print_line("nothing was removed")
+            raise typer.Exit(1)
     removed = clear_cache(kinds)
 
     def render(console: Console) -> None:

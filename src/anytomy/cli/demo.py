@@ -57,9 +57,10 @@ def demo(
     Example: anytomy demo -o demo
     """
     from anytomy.cli.output import emit
-    from anytomy.io.atomic import write_text
+    from anytomy.io.atomic import check_place, write_text
     from anytomy.predict.model import load
 
+    check_place(output / "table.md")
     loaded = load(model)
     rows = [case(loaded, output) for case in (_nuclei_2d, _nuclei_3d, _brain)]
     table = _markdown(rows)

@@ -37,11 +37,18 @@ def info(
     Example: anytomy info ct.nii.gz --preview ct.png
     """
     from anytomy.cli.output import emit
+    from anytomy.cli.safety import check_targets, sources
     from anytomy.core.intensity import choose_policy, value_range
+    from anytomy.core.view import axis_number
     from anytomy.io.read import read
+    from anytomy.report.draw import check_picture
     from anytomy.zoo.registry import card
 
     policies = card(model).intensity
+    axis_number(axis)
+    if preview is not None:
+        check_picture(preview)
+        check_targets([("the preview", preview)], sources(path))
     image = read(path, series=series, time=time, channel=channel)
     choice = choose_policy(image, policies, intensity)
     grey = choice.policy.fit(image)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +16,8 @@ from anytomy.cli import cache, models
 from anytomy.cli.demo import demo
 from anytomy.cli.doctor import doctor
 from anytomy.cli.info import info
-from anytomy.cli.output import collect_warnings, emit_error, print_line
+from anytomy.cli.output import begin, describe, emit_error, print_line, print_traceback
 from anytomy.cli.segment import segment
-from anytomy.core.errors import AnytomyError
 
 app = typer.Typer(
     name="anytomy",
@@ -25,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_INTERRUPTED = 130
 app.command()(segment)
 app.command()(info)
 app.command()(doctor)
@@ -55,48 +58,72 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [a for a in given if a != "--debug"]
-    sys.exit(_run(given, debug=debug))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    with suppress(ValueError):  # only the main thread may
+        # Ends through all `finally`, so that no temporary file stays where a batch system stops a job.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sys.exit(_flushed(_run(given, debug=debug)))
 
 
 def _run(given: list[str], *, debug: bool) -> int:
     as_json = "--json" in given
-    command = " ".join(a for a in given[:2] if a.isidentifier()) or "anytomy"
-    collect_warnings()
+    root = typer.main.get_command(app)
+    command = _command(root, given)
+    begin(debug=debug)
+
+    def fail(kind: str, message: str, hint: str | None, code: int) -> int:
+        try:
+            emit_error(command, kind, message, hint, as_json=as_json)
+        except BrokenPipeError:
+            pass
+        except OSError:  # stdout takes nothing: stderr may
+            emit_error(command, kind, message, hint, as_json=False)
+        return code
+
     try:
-        result = typer.main.get_command(app).main(given, prog_name="anytomy", standalone_mode=False)
+        result = root.main(given, prog_name="anytomy", standalone_mode=False)
+        if result == _INTERRUPTED:  # typer turns the exception into a number
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
-    except AnytomyError as error:
-        if debug:
-            raise
-        emit_error(command, type(error).__name__, error.message, error.hint, as_json=as_json)
-        return 1
     except (KeyboardInterrupt, typer.Abort):
-        print_line("interrupted")
-        return 130
+        return fail("Interrupted", "interrupted", None, _INTERRUPTED)
     except BrokenPipeError:
         return 1
     except Exception as error:
-        if debug:
-            raise
         # typer brings its own copy of click, older versions the package: told apart by what they can do.
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return 0
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            emit_error(command, "UsageError", error.format_message(), _help_hint(given), as_json=as_json)
-            return 2
-        emit_error(command, type(error).__name__, *_unforeseen(error), as_json=as_json)
-        return 1
+            where = "anytomy" if command == "anytomy" else f"anytomy {command}"
+            return fail("UsageError", error.format_message(), f"see {where} --help", 2)
+        print_traceback(error)
+        return fail(type(error).__name__, *describe(error), 1)
 
 
-def _help_hint(given: list[str]) -> str:
-    words = [a for a in given[:1] if a.isidentifier()]
-    return f"see {' '.join(['anytomy', *words, '--help'])}"
+def _command(root: Any, given: list[str]) -> str:
+    """The command's name, `models list` say; `anytomy` where none is recognised."""
+    names: list[str] = []
+    for word in given:
+        root = getattr(root, "commands", {}).get(word)
+        if root is None:
+            break
+        names.append(word)
+    return " ".join(names) or "anytomy"
 
 
-def _unforeseen(error: Exception) -> tuple[str, str]:
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this", "use a smaller image or crop it"
-    if isinstance(error, OSError) and error.errno == 28:
-        return f"the disk is full: {error.filename or ''}", "free some space or write elsewhere"
-    return f"{type(error).__name__}: {error}", "this is a bug of ours; --debug shows where"
+def _flushed(code: int) -> int:
+    """The exit code, once what was printed has left; a reader that went away is no reason for noise."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python flushes again when it ends, and would print a traceback then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print_line(f"error: cannot print the result: {error.strerror or error}")
+        return code or 1
+    return code
 
 
 if __name__ == "__main__":

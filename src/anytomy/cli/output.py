@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import sys
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from anytomy import __version__
+from anytomy.core.errors import AnytomyError, AnytomyWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "anytomy/1"
 _collected: list[str] = []
+_debug = False
 
 
 def emit(
@@ -52,14 +57,40 @@ def emit_error(command: str, kind: str, message: str, hint: str | None, *, as_js
         print_line(f"error: {message}" + (f"; {hint}" if hint else ""))
 
 
+def describe(error: Exception) -> tuple[str, str | None]:
+    """An error as one line and what to do about it."""
+    if isinstance(error, AnytomyError):
+        return error.message, error.hint
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this", "use a smaller image or crop it"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f": {error.filename}" if error.filename else ""
+        return f"the disk is full{where}", "free some space or write elsewhere"
+    return f"{type(error).__name__}: {error}", "this is a bug of ours; --debug shows where"
+
+
+def print_traceback(error: Exception) -> None:
+    """Where an error came from, with `--debug`; nothing without."""
+    if _debug:
+        traceback.print_exception(error)
+
+
 def print_line(text: str) -> None:
     """One line on stderr, whatever the text holds."""
     sys.stderr.write(" ".join(text.split()) + "\n")
 
 
-def collect_warnings() -> None:
-    """Show Anytomy's own warnings as single lines and keep them for the envelope; hide other libraries'."""
-    from anytomy.core.errors import AnytomyWarning
+def begin(*, debug: bool) -> None:
+    """Prepare for a command: streams that can take any text, warnings as lines, tracebacks or not.
+
+    Anytomy's own warnings are shown and kept for the envelope, those of other libraries are hidden.
+    """
+    global _debug
+    _debug = debug
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name need not be valid text, and a terminal need not know all letters.
+            stream.reconfigure(errors="backslashreplace")
 
     def show(
         message: Warning | str,

@@ -25,9 +25,13 @@ def segment(
         ),
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--output", "-o", help="File to write; a folder for many inputs.", rich_help_panel=_RESULT
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write; a folder (existing, or ending in /) for many inputs.",
+            rich_help_panel=_RESULT,
         ),
     ] = None,
     box: Annotated[
@@ -126,8 +130,9 @@ def segment(
 
     Example: anytomy segment "cases/*.nii.gz" --prompts-dir prompts/ -o out/
     """
-    from anytomy.cli.cases import Options, expand, plan, run_cases
+    from anytomy.cli.cases import expand, plan, run_cases
     from anytomy.cli.output import emit
+    from anytomy.cli.request import Options
 
     options = Options(
         boxes=tuple(box or ()),
@@ -155,7 +160,7 @@ def segment(
         cache_embeddings=cache_embeddings,
     )
     many, paths = expand(inputs, output, options)
-    cases = plan(paths, output, preview, output_format, many=many)
+    cases = plan(paths, Path(output or ""), preview, output_format, options, many=many)
     done = run_cases(cases, options, redo=redo, many=many)
     failed = [case for case in done if case.error]
     emit(

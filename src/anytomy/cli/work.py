@@ -11,14 +11,15 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from anytomy import __version__
-from anytomy.cli.cases import prompts_of
 from anytomy.cli.progress import slices_bar
+from anytomy.cli.request import prompts_of
 from anytomy.core.errors import AnytomyWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from anytomy.cli.cases import Case, Options
+    from anytomy.cli.cases import Case
+    from anytomy.cli.request import Options
     from anytomy.core.prompt import Prompt
     from anytomy.predict.model import Model
     from anytomy.predict.result import Result
@@ -41,12 +42,17 @@ def segment_case(
     Returns:
         The model, for the next case.
     """
+    from anytomy.io.atomic import check_place
     from anytomy.io.read import read
     from anytomy.io.write import check_output, write_prediction
     from anytomy.predict.segment import check_request
+    from anytomy.report.draw import check_picture
     from anytomy.zoo.registry import card
 
     check_output(case.output, [case.input])
+    check_place(case.manifest_path)
+    if case.preview is not None:
+        check_picture(case.preview)
     started = time.perf_counter()
     image = read(case.input, series=options.series, time=options.time, channel=options.channel)
     check_output(case.output, [case.input], slices=image.geometry.size_xyz[2])
@@ -71,7 +77,6 @@ def segment_case(
     if case.preview is not None:
         from anytomy.report.preview import preview
 
-        case.preview.parent.mkdir(parents=True, exist_ok=True)
         preview(image, result, result.grey, case.preview, axis=options.axis)
     seconds = {
         "read": round(read_in, 3),

@@ -32,7 +32,7 @@ class EmbeddingCache:
     """Least recently used embeddings by content key.
 
     Args:
-        memory_bytes: Kept in memory, in full precision.
+        memory_bytes: Kept in memory, in full precision; the latest one is kept whatever its size.
         directory: Where to keep them on disk as well; None for memory only.
         disk_bytes: Cap of the directory; the files that were used longest ago go first.
         dtype: Precision on disk. Half precision halves the size; logits then differ by about 0.005.
@@ -85,47 +85,57 @@ class EmbeddingCache:
                 self._make_room(self._directory, size)
 
     def _remember(self, key: str, array: NDArray[np.float32]) -> None:
-        if array.nbytes > self._memory_bytes or key in self._memory:
+        if key in self._memory:
             return
         self._memory[key] = array
         self._held += array.nbytes
-        while self._held > self._memory_bytes:
+        # The latest one stays in any case: all objects of a slice ask for it one after the other.
+        while self._held > self._memory_bytes and len(self._memory) > 1:
             old_key, oldest = self._memory.popitem(last=False)
             self._held -= oldest.nbytes
-            if self._spill is not None:
+            if self._spill is not None and not _path(self._spill, old_key).exists():
                 with contextlib.suppress(OSError):
                     _write(self._spill, old_key, oldest)
 
     def _make_room(self, directory: Path, added: int) -> None:
-        if self._on_disk is None:
-            self._on_disk = sum(p.stat().st_size for p in directory.glob("*.npy"))
-        else:
+        if self._on_disk is not None and self._on_disk + added <= self._disk_bytes:
             self._on_disk += added
-        if self._on_disk <= self._disk_bytes:
             return
-        for path in sorted(directory.glob("*.npy"), key=lambda p: p.stat().st_mtime):
+        # Counted anew where it matters: other processes write and remove files here too.
+        files = []
+        for path in directory.glob("*.npy"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                files.append((status.st_mtime_ns, status.st_size, path))
+        self._on_disk = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
             if self._on_disk <= self._disk_bytes:
                 break
-            self._on_disk -= path.stat().st_size
             path.unlink(missing_ok=True)
+            self._on_disk -= size
+
+
+def _path(directory: Path, key: str) -> Path:
+    return directory / f"{key}.npy"
 
 
 def _read(directory: Path | None, key: str) -> NDArray[np.float32] | None:
     if directory is None:
         return None
-    path = directory / f"{key}.npy"
+    path = _path(directory, key)
     try:
         array = np.load(path, allow_pickle=False)
-        os.utime(path)
     except (OSError, ValueError, EOFError):  # absent, or cut off by a crash
         return None
+    with contextlib.suppress(OSError):  # a folder that others own is read all the same
+        os.utime(path)
     return np.asarray(array, dtype=np.float32)
 
 
 def _write(directory: Path, key: str, array: NDArray[Any]) -> int:
     """Write to a temporary name and rename; returns the file's size."""
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{key}.npy"
+    path = _path(directory, key)
     partial = path.with_suffix(f".{os.getpid()}.part")
     try:
         with partial.open("wb") as file:

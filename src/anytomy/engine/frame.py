@@ -32,8 +32,11 @@ class PlanePrompt:
     Attributes:
         box: `(x0, y0, x1, y1)`.
         points: `((x, y), ...)`.
-        labels: 1 or 0 for each point.
+        labels: 1 or 0 for each point; all 1 by default.
         mask: bool `(y, x)`.
+
+    Raises:
+        PromptError: If labels do not fit the points.
     """
 
     box: tuple[float, float, float, float] | None = None
@@ -47,6 +50,14 @@ class PlanePrompt:
         held = (("box", self.box), ("points", self.points or None), ("mask", self.mask))
         return tuple(kind for kind, value in held if value is not None)
 
+    def __post_init__(self) -> None:
+        if not self.labels:
+            object.__setattr__(self, "labels", (1,) * len(self.points))
+        if len(self.labels) != len(self.points):
+            raise PromptError(
+                f"expected one label for each of {len(self.points)} points, got {len(self.labels)}"
+            )
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -59,6 +70,8 @@ class Frame:
         inner_width: Columns that it takes in the input.
         size: Side of the input.
         integer_boxes: The authors truncate scaled box corners to whole pixels.
+        uniform: Prompts are scaled by the ratio of the longest sides (LiteMedSAM), not along each axis by
+            the whole number of pixels that the picture takes (SAM).
     """
 
     height: int
@@ -67,29 +80,29 @@ class Frame:
     inner_width: int
     size: int
     integer_boxes: bool = False
+    uniform: bool = False
 
     @classmethod
     def of(cls, shape: tuple[int, int], size: int, preprocess: Preprocess) -> Frame:
         """The frame for a picture of shape `(y, x)`."""
         height, width = shape
         inner = (size, size)
-        if preprocess.aspect == "pad":
+        pads = preprocess.aspect == "pad"
+        if pads:
             scale = size / max(height, width)
             inner = (max(int(height * scale + 0.5), 1), max(int(width * scale + 0.5), 1))
-        return cls(height, width, inner[0], inner[1], size, preprocess.integer_boxes)
+        whole = preprocess.integer_boxes
+        return cls(height, width, inner[0], inner[1], size, integer_boxes=whole, uniform=whole and pads)
 
     @property
     def _scale_xy(self) -> NDArray[np.float64]:
-        if (self.inner_height, self.inner_width) == (self.size, self.size):
-            return np.array([self.size / self.width, self.size / self.height])
-        return np.full(2, self.size / max(self.height, self.width))
+        if self.uniform:
+            return np.full(2, self.size / max(self.height, self.width))
+        return np.array([self.inner_width / self.width, self.inner_height / self.height])
 
     def pixels(self, picture: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.float32]:
         """The input `(1, 3, size, size)` of a grey `(y, x)` or colour `(y, x, 3)` picture of 0..255."""
-        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
-            raise ImageReadError(
-                f"expected uint8 of shape (y, x) or (y, x, 3), got {picture.dtype} of {picture.shape}"
-            )
+        check_picture(picture)
         shape = (self.inner_height, self.inner_width)
         match preprocess.resize:
             case "area":
@@ -159,6 +172,19 @@ class Frame:
             low_resolution = resample.resize_bilinear(low_resolution, (self.size, self.size))
         inner = low_resolution[: self.inner_height, : self.inner_width]
         return resample.resize_bilinear(inner, (self.height, self.width))
+
+
+def check_picture(picture: NDArray[Any]) -> None:
+    """Refuse what is not a picture of grey levels or colours.
+
+    Raises:
+        ImageReadError: Unless it is uint8 of shape `(y, x)` or `(y, x, 3)` and not empty.
+    """
+    fits = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)
+    if picture.dtype != np.uint8 or not fits or picture.size == 0:
+        raise ImageReadError(
+            f"expected uint8 of shape (y, x) or (y, x, 3), got {picture.dtype} of {picture.shape}"
+        )
 
 
 def shifted(prompt: PlanePrompt, window: Sequence[int]) -> PlanePrompt:

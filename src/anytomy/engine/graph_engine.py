@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anytomy.core.errors import MissingDependencyError
+from anytomy.core.errors import AnytomyError, MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ class GraphEngine:
 
     Raises:
         MissingDependencyError: If a runtime is not installed.
+        ModelError: If a runtime cannot open a graph.
     """
 
     def __init__(
@@ -52,11 +53,10 @@ class GraphEngine:
         self.precision = precision
         parts = dict.fromkeys((encoder, decoder))
         self.description = f"{'+'.join(parts)} cpu {precision} x{threads}"
-        opened = [
-            _RUNTIMES[runtime](folder / f"{part}.onnx", threads, precision, compile_cache)
+        self._encoder, self._decoder = (
+            _open(runtime, folder / f"{part}.onnx", threads, precision, compile_cache)
             for part, runtime in (("encoder", encoder), ("decoder", decoder))
-        ]
-        self._encoder, self._decoder = opened
+        )
 
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine`."""
@@ -121,6 +121,19 @@ class _OnnxRuntime:
 
 
 _RUNTIMES: dict[str, Any] = {"openvino": _OpenVino, "onnxruntime": _OnnxRuntime}
+
+
+def _open(runtime: str, path: Path, *settings: Any) -> Any:
+    try:
+        return _RUNTIMES[runtime](path, *settings)
+    except AnytomyError:
+        raise
+    except Exception as error:  # both raise types of their own
+        first = str(error).strip().splitlines()
+        raise ModelError(
+            f"{runtime} cannot open {path}: {first[0] if first else type(error).__name__}",
+            hint=f"delete the folder {path.parent}: it is built again",
+        ) from error
 
 
 def _import(name: str) -> Any:

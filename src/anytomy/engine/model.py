@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from anytomy.core.errors import OptionError, PromptError, UnsupportedPromptError
 from anytomy.engine.cache import EmbeddingCache, content_key
-from anytomy.engine.frame import Frame, PlanePrompt
+from anytomy.engine.frame import Frame, PlanePrompt, check_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "openvino", "onnxruntime", "torch")
 PRECISIONS = ("f32", "bf16")
+MOST_THREADS = 1024
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +127,7 @@ class LoadedModel:
         """
         from anytomy.engine.opening import open_engine
 
-        if engine not in ENGINES:
-            raise OptionError(f"expected an engine of {', '.join(ENGINES)}, got {engine!r}")
-        if precision not in PRECISIONS:
-            raise OptionError(f"expected a precision of {' or '.join(PRECISIONS)}, got {precision!r}")
-        if threads is not None and threads < 1:
-            raise OptionError(f"expected one thread or more, got {threads}")
+        check_runtime(engine=engine, device=device, threads=threads, precision=precision)
         opened, sha256 = open_engine(card, engine=engine, device=device, threads=threads, precision=precision)
         return cls(card, opened, weights_sha256=sha256, cache=cache)
 
@@ -138,12 +136,19 @@ class LoadedModel:
 
         Args:
             picture: Grey `(y, x)` or colour `(y, x, 3)`, uint8.
+
+        Raises:
+            ImageReadError: If it is not such a picture.
         """
-        frame = Frame.of(picture.shape[:2], self.card.input_size, self.card.preprocess)
-        key = content_key(picture, self.weights_sha256, self.card.id, self.engine.precision)
+        check_picture(picture)
+        card = self.card
+        frame = Frame.of((picture.shape[0], picture.shape[1]), card.input_size, card.preprocess)
+        # An added card can be changed under its id; what it says of the input counts as well.
+        fed = f"{card.architecture} {card.input_size} {card.preprocess}"
+        key = content_key(picture, self.weights_sha256, card.id, fed, self.engine.precision)
         array = self.cache.get(key)
         if array is None:
-            array = self.engine.encode(frame.pixels(picture, self.card.preprocess))
+            array = self.engine.encode(frame.pixels(picture, card.preprocess))
             self.encodings += 1
             self.cache.put(key, array)
         return Embedding(array, frame)
@@ -169,6 +174,22 @@ class LoadedModel:
         if self.card.mask_output == "best-of-three" and ambiguous:
             token = 1 + int(np.argmax(scores[1:]))
         return Decoded(embedding.frame.logits(logits[token]), float(scores[token]))
+
+
+def check_runtime(*, engine: str, device: str, threads: int | None, precision: str) -> None:
+    """Refuse settings that work on no machine; what this one lacks is found when the engine opens.
+
+    Raises:
+        OptionError: With the values that there are.
+    """
+    if engine not in ENGINES:
+        raise OptionError(f"expected an engine of {', '.join(ENGINES)}, got {engine!r}")
+    if not _DEVICE.fullmatch(device):
+        raise OptionError(f"expected a device of auto, cpu, cuda, cuda:N or mps, got {device!r}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise OptionError(f"expected 1 to {MOST_THREADS} threads, got {threads}")
+    if precision not in PRECISIONS:
+        raise OptionError(f"expected a precision of {' or '.join(PRECISIONS)}, got {precision!r}")
 
 
 def check_prompt_kinds(card: ModelCard, kinds: Sequence[str], what: str = "the prompt") -> None:

@@ -1,4 +1,4 @@
-"""Resizing as the models' authors did it, without OpenCV: a resize is two small matrices.
+"""Resizing as the models' authors did it, without OpenCV: a resize is a few weighted pixels per axis.
 
 `area` and `linear` reproduce OpenCV's INTER_AREA to one grey level, `bilinear` PyTorch's
 `interpolate(mode="bilinear", align_corners=False)`.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# For each target pixel of one axis: the source pixels that it takes and their shares, `(target, taps)` each.
+Kernel = tuple["NDArray[np.intp]", "NDArray[np.float32]"]
 
 
 def resize_area(array: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -24,11 +28,12 @@ def resize_area(array: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.
     height, width = array.shape[:2]
     if shape == (height, width):
         return array
-    kernel = _area_matrix if shape[0] <= height and shape[1] <= width else _area_enlarge_matrix
+    shrinks = shape[0] <= height and shape[1] <= width
+    kernel = _area_kernel if shrinks else _area_enlarge_kernel
     values: NDArray[Any] = _apply(array, kernel(shape[0], height), kernel(shape[1], width))
-    if (height, width) == (2 * shape[0], 2 * shape[1]):
-        # OpenCV's special case for exact halves adds 2 and shifts: it rounds ties up, not to even.
-        values = np.floor(values + 0.5)
+    if not shrinks or (height, width) == (2 * shape[0], 2 * shape[1]):
+        # OpenCV enlarges, and takes exact halves, in whole numbers: ties go up, not to even.
+        return np.asarray(np.floor(values + 0.5).clip(0, 255), dtype=np.uint8)
     return np.asarray(np.rint(values).clip(0, 255), dtype=np.uint8)
 
 
@@ -37,7 +42,7 @@ def resize_bilinear(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.f
     height, width = array.shape
     if shape == (height, width):
         return array.astype(np.float32, copy=False)
-    return _apply(array, _linear_matrix(shape[0], height), _linear_matrix(shape[1], width))
+    return _apply(array, _linear_kernel(shape[0], height), _linear_kernel(shape[1], width))
 
 
 def resize_nearest(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
@@ -57,54 +62,55 @@ def resize_pillow(array: NDArray[np.uint8], shape: tuple[int, int], *, bicubic: 
     return np.asarray(picture.resize((shape[1], shape[0]), method))
 
 
-def _apply(
-    array: NDArray[Any], rows: NDArray[np.float32], columns: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    values: NDArray[Any] = array.astype(np.float32, copy=False)
-    if values.ndim == 3:
-        return np.stack([_apply(values[..., c], rows, columns) for c in range(values.shape[-1])], axis=-1)
-    resized: NDArray[np.float32] = (rows @ values) @ columns.T
-    return resized
+def _apply(array: NDArray[Any], rows: Kernel, columns: Kernel) -> NDArray[np.float32]:
+    """Resize the first two axes; the order is that in which less is left for the second."""
+    passes = ((0, rows), (1, columns))
+    values = array
+    for axis, kernel in passes if rows[0].shape[0] <= array.shape[0] else reversed(passes):
+        values = _apply_along(values, kernel, axis)
+    return values
+
+
+def _apply_along(values: NDArray[Any], kernel: Kernel, axis: int) -> NDArray[np.float32]:
+    index, weight = kernel
+    share_shape = tuple(-1 if a == axis else 1 for a in range(values.ndim))
+    out = np.zeros((*values.shape[:axis], index.shape[0], *values.shape[axis + 1 :]), dtype=np.float32)
+    for tap in range(index.shape[1]):
+        out += weight[:, tap].reshape(share_shape) * values.take(index[:, tap], axis=axis)
+    return out
 
 
 @lru_cache(maxsize=32)
-def _area_matrix(target: int, source: int) -> NDArray[np.float32]:
-    """Share of each source pixel in each target pixel; rows sum to 1."""
+def _area_kernel(target: int, source: int) -> Kernel:
+    """Share of each source pixel in each target pixel; shares sum to 1."""
     edges = np.arange(target + 1) * (source / target)
     start, stop = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(source)[None, :]
+    pixel = np.floor(start).astype(np.intp) + np.arange(math.ceil(source / target) + 1)
     overlap = np.clip(np.minimum(stop, pixel + 1) - np.maximum(start, pixel), 0, None)
-    return _frozen(overlap / overlap.sum(axis=1, keepdims=True))
+    overlap[pixel >= source] = 0
+    return _frozen(pixel, overlap / overlap.sum(axis=1, keepdims=True), source)
 
 
 @lru_cache(maxsize=32)
-def _area_enlarge_matrix(target: int, source: int) -> NDArray[np.float32]:
-    scale = source / target
+def _area_enlarge_kernel(target: int, source: int) -> Kernel:
+    # OpenCV's own expressions in its own precision: others fall to the neighbouring pixel at some sizes.
+    inverse = target / source
     index = np.arange(target)
-    left = np.floor(index * scale).astype(int)
-    weight = (index + 1) - (left + 1) / scale
+    left = np.floor(index * (1 / inverse)).astype(np.intp)
+    weight = ((index + 1) - (left + 1) * inverse).astype(np.float32)
     weight = np.where(weight <= 0, 0.0, weight - np.floor(weight))
-    return _lerp_matrix(target, source, left, weight)
+    return _frozen(np.stack([left, left + 1], axis=1), np.stack([1 - weight, weight], axis=1), source)
 
 
-@lru_cache(maxsize=64)
-def _linear_matrix(target: int, source: int) -> NDArray[np.float32]:
+@lru_cache(maxsize=32)
+def _linear_kernel(target: int, source: int) -> Kernel:
     centre = np.maximum((np.arange(target) + 0.5) * (source / target) - 0.5, 0)
-    left = np.floor(centre).astype(int)
-    return _lerp_matrix(target, source, left, centre - left)
+    left = np.floor(centre).astype(np.intp)
+    weight = centre - left
+    return _frozen(np.stack([left, left + 1], axis=1), np.stack([1 - weight, weight], axis=1), source)
 
 
-def _lerp_matrix(
-    target: int, source: int, left: NDArray[np.int_], weight: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    matrix = np.zeros((target, source))
-    rows = np.arange(target)
-    np.add.at(matrix, (rows, left.clip(0, source - 1)), 1 - weight)
-    np.add.at(matrix, (rows, (left + 1).clip(0, source - 1)), weight)
-    return _frozen(matrix)
-
-
-def _frozen(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-    out: NDArray[np.float32] = matrix.astype(np.float32)
-    out.flags.writeable = False  # shared through the cache
-    return out
+def _frozen(pixel: NDArray[np.intp], share: NDArray[np.float64], source: int) -> Kernel:
+    index, weight = pixel.clip(0, source - 1), share.astype(np.float32)
+    index.flags.writeable = weight.flags.writeable = False  # shared through the cache
+    return index, weight

@@ -59,6 +59,29 @@ def atomic_path(final: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_place(path: Path) -> None:
+    """Find out before any work is done that a file cannot be written where it should.
+
+    Args:
+        path: The file; its folder need not exist.
+
+    Raises:
+        OutputError: If a folder is in the way, or the place may not be written to.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = path.absolute().parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
+        if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """What the operating system said about an output, as one line with a way out."""
     reason = error.strerror or str(error) or type(error).__name__

@@ -204,6 +204,8 @@ def write(path: Path, labels: NDArray[Any], image: Image) -> None:
     try:
         picture.save(path, format="PNG", optimize=False)
     except OSError as error:
+        if error.errno is not None:
+            raise  # what the system refuses is told by `atomic_path`, by the file's final name
         raise OutputError(f"cannot write {path}: {one_line(error)}") from error
 
 

@@ -340,4 +340,6 @@ def write(path: Path, labels: NDArray[Any], image: Image) -> None:
     try:
         tifffile.imwrite(path, values, photometric="minisblack", compression="zlib", **options)
     except (OSError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # what the system refuses is told by `atomic_path`, by the file's final name
         raise OutputError(f"cannot write {path}: {_first_line(error)}") from error

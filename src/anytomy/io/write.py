@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import re
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anytomy.core.errors import OutputError
-from anytomy.io.atomic import atomic_path, output_error
+from anytomy.io.atomic import atomic_path, check_place
 from anytomy.io.detect import ending, stem
 
 if TYPE_CHECKING:
@@ -70,18 +69,7 @@ def check_output(path: Path, inputs: Sequence[Path] = (), *, slices: int = 1) ->
     for input_ in inputs:
         if _same_file(path, input_):
             raise OutputError(f"cannot write {path}: it is the input itself", hint="choose another name")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        folder = path.absolute().parent
-        while not folder.exists():
-            folder = folder.parent
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder")
-        if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise output_error(path, error) from error
+    check_place(path)
 
 
 def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[Path]:
@@ -138,7 +126,7 @@ def _same_file(path: Path, other: Path) -> bool:
     """Whether both are one file, also through `..`, symbolic and hard links."""
     if os.path.realpath(path) == os.path.realpath(other):
         return True
-    return path.exists() and other.exists() and os.path.samefile(path, other)
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 def _slug(name: str | None) -> str:

@@ -44,7 +44,7 @@ class Canvas:
         prompts: One per object, numbered.
         overlap: `higher-logit`, `last` (in the order of prompts) or `keep` (as higher-logit; the masks are
             what counts).
-        visits: How many objects will be drawn on each slice, where known.
+        visits: How many objects will be drawn on each slice at most.
 
     Raises:
         OptionError: For another overlap rule.
@@ -83,22 +83,26 @@ class Canvas:
 
     def _label(self, index: int, slice_: int, mask: NDArray[np.bool_], logits: NDArray[np.float32]) -> None:
         plane = self._seen[slice_]
-        if self._overlap == "last":
-            later = self._ids[index + 1 :]
-            wins = mask & ~np.isin(plane, later) if later else mask
-        elif not plane[mask].any():
-            wins = mask
-        else:
-            # Half precision on both sides, so that the order of drawing cannot matter.
-            wins = mask & ((plane == 0) | (logits.astype(np.float16) > self._best(slice_, mask.shape)))
+        owner = plane[mask]
+        won = np.ones(owner.shape, dtype=bool)
+        if owner.any():
+            later = np.isin(owner, self._ids[index + 1 :])
+            won = (owner == 0) | later
+            if self._overlap != "last":
+                # Half precision on both sides, and ties to the object that was named first: the order of
+                # drawing cannot matter.
+                mine, best = _half(logits[mask]), self._best(slice_, mask.shape)[mask]
+                won = (mine > best) | ((mine == best) & won)
+        wins = np.zeros_like(mask)
+        wins[mask] = won
         plane[wins] = self._ids[index]
         if self._overlap != "last" and self._left[slice_] > 0:
             self._remember(slice_, wins, logits)
 
     def _remember(self, slice_: int, wins: NDArray[np.bool_], logits: NDArray[np.float32]) -> None:
         best = self._best(slice_, wins.shape)
-        best[wins] = logits[wins].astype(np.float16)
-        taken = np.isfinite(best)
+        best[wins] = _half(logits[wins])
+        taken = best > -np.inf
         if not taken.any():
             return
         y, x = np.flatnonzero(taken.any(axis=1)), np.flatnonzero(taken.any(axis=0))
@@ -120,3 +124,8 @@ class Canvas:
     def scores(self) -> tuple[float, ...]:
         """Mean score over the slices in which an object has voxels; 0 for one without any."""
         return tuple(float(np.mean(s)) if s else 0.0 for s in self._scores)
+
+
+def _half(logits: NDArray[np.float32]) -> NDArray[np.float16]:
+    limits = np.finfo(np.float16)
+    return logits.clip(limits.min, limits.max).astype(np.float16)

@@ -50,25 +50,27 @@ def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
         PromptError: If the prompt lies outside of the image, or does not fit to its dimensions.
     """
     who = prompt.label
-    if image.is_volume:
-        prompt = _with_slice(prompt, image, axis)
-    else:
+    if prompt.mask is not None and not prompt.mask.any():
+        raise PromptError(f"{who} has a mask that is empty", hint="mark at least one voxel")
+    if not image.is_volume:
         _refuse_volume_words(prompt, image)
+    prompt = _with_slice(prompt, image, axis)
     _check_inside(prompt, image, axis)
     across = axis_number(axis)
-    start, stop = _slice_range(prompt, image, view, across)
-    keys: dict[int, PlanePrompt] = {}
-    box = _plane_box(prompt, view, across)
-    boxed = start + (stop - 1 - start) // 2 if prompt.box is not None and len(prompt.box) == 6 else None
-    if box is not None and boxed is None:
-        boxed = view.slice_to_view(prompt.slice or 0)
+    box = _view_box(prompt, view, across)
     points = _plane_points(prompt, view, across)
     masks = _plane_masks(prompt, image, view, across)
-    for slice_ in sorted({*points, *masks, *([boxed] if boxed is not None else [])}):
-        everywhere = prompt.box is not None and len(prompt.box) == 6
+    solid = prompt.box is not None and len(prompt.box) == 6
+    flat = view.slice_to_view(prompt.slice or 0)
+    named = {*points, *masks} if prompt.slice is None else {*points, *masks, flat}
+    start, stop = _slice_range(prompt, view, box if solid else None, named)
+    boxed = start + (stop - 1 - start) // 2 if solid else flat
+    rectangle = None if box is None else (box[0], box[1], box[3], box[4])
+    keys: dict[int, PlanePrompt] = {}
+    for slice_ in sorted({*points, *masks} if box is None else {*points, *masks, boxed}):
         spots = points.get(slice_, [])
         keys[slice_] = PlanePrompt(
-            box=box if everywhere or slice_ == boxed else None,
+            box=rectangle if solid or slice_ == boxed else None,
             points=tuple((x, y) for x, y, _ in spots),
             labels=tuple(int(v) for *_, v in spots),
             mask=masks.get(slice_),
@@ -86,6 +88,12 @@ def _with_slice(prompt: Prompt, image: Image, axis: str) -> Prompt:
     from dataclasses import replace
 
     count = image.geometry.size_xyz[axis_number(axis)]
+    solid = prompt.box is not None and len(prompt.box) == 6
+    if solid and (_is_flat_mask(prompt) or any(len(p) == 2 for p in prompt.points)):
+        raise PromptError(
+            f"{prompt.label} has a 3D box, but points or a mask of one slice",
+            hint="give points as x,y,z and a mask of the whole volume",
+        )
     flat = (prompt.box is not None and len(prompt.box) == 4) or any(len(p) == 2 for p in prompt.points)
     if prompt.slice is None and (flat or _is_flat_mask(prompt)):
         if count == 1:
@@ -94,7 +102,7 @@ def _with_slice(prompt: Prompt, image: Image, axis: str) -> Prompt:
             f"{prompt.label} is two-dimensional, but {image.name} is a volume of {count} slices along {axis}",
             hint=f"say which slice (--slice 0 to {count - 1}), or give a 3D box x0,y0,z0,x1,y1,z1",
         )
-    if prompt.box is not None and len(prompt.box) == 6 and (prompt.slice is not None or prompt.z is not None):
+    if solid and (prompt.slice is not None or prompt.z is not None):
         raise PromptError(
             f"{prompt.label} has a 3D box and a slice or z range as well",
             hint="a 3D box holds its own range; leave --slice and --z out",
@@ -158,44 +166,36 @@ def _check_inside(prompt: Prompt, image: Image, axis: str) -> None:
         )
 
 
-def _slice_range(prompt: Prompt, image: Image, view: SliceView, across: int) -> tuple[int, int]:
-    """First and last + 1 slice of the view that the object may reach."""
-    if prompt.box is not None and len(prompt.box) == 6:
-        low, high = prompt.box[across], prompt.box[across + 3]
-        start, stop = int(np.floor(low)), int(np.ceil(high))
-    elif prompt.z is not None:
-        start, stop = prompt.z
-    else:
-        where = [] if prompt.slice is None else [prompt.slice]
-        where += [round(p[across]) for p in prompt.points if len(p) == 3]
-        if prompt.mask is not None and prompt.mask.ndim == 3:
-            reach = np.flatnonzero(prompt.mask.any(axis=tuple(a for a in range(3) if a != 2 - across)))
-            where += [int(i) for i in reach]
-        if not where:
-            where = [0]
-        start, stop = min(where), max(where) + 1
-    if view.reversed_[2]:
-        start, stop = view.size[2] - stop, view.size[2] - start
-    return start, stop
+def _slice_range(
+    prompt: Prompt, view: SliceView, solid: tuple[float, ...] | None, named: set[int]
+) -> tuple[int, int]:
+    """First and last + 1 slice of the view that the object may reach.
+
+    Args:
+        prompt: Its `z` counts first.
+        view: The view of slices.
+        solid: The 3D box in view coordinates, if there is one.
+        named: Slices of the view with a prompt.
+    """
+    if solid is not None:
+        return int(np.floor(solid[2])), int(np.ceil(solid[5]))
+    if prompt.z is not None:
+        first, last = sorted(view.slice_to_view(s) for s in (prompt.z[0], prompt.z[1] - 1))
+        return first, last + 1
+    return min(named), max(named) + 1
 
 
-def _full_box(prompt: Prompt, across: int) -> list[float] | None:
-    """The box with six numbers; a flat one is given the slice's extent."""
-    if prompt.box is None or len(prompt.box) == 6:
-        return None if prompt.box is None else list(prompt.box)
-    slice_ = float(prompt.slice or 0)
-    low, high = list(prompt.box[:2]), list(prompt.box[2:])
-    low.insert(across, slice_)
-    high.insert(across, slice_ + 1)
-    return low + high
-
-
-def _plane_box(prompt: Prompt, view: SliceView, across: int) -> tuple[float, float, float, float] | None:
-    box = _full_box(prompt, across)
-    if box is None:
+def _view_box(prompt: Prompt, view: SliceView, across: int) -> tuple[float, ...] | None:
+    """The box as column, row, slice starts and ends; a flat one takes its slice."""
+    if prompt.box is None:
         return None
-    x0, y0, _, x1, y1, _ = view.box_to_view(box)
-    return x0, y0, x1, y1
+    half = len(prompt.box) // 2
+    low, high = list(prompt.box[:half]), list(prompt.box[half:])
+    if half == 2:
+        slice_ = float(prompt.slice or 0)
+        low.insert(across, slice_)
+        high.insert(across, slice_ + 1)
+    return view.box_to_view(low + high)
 
 
 def _plane_points(prompt: Prompt, view: SliceView, across: int) -> dict[int, list[tuple[float, float, int]]]:
@@ -204,8 +204,10 @@ def _plane_points(prompt: Prompt, view: SliceView, across: int) -> dict[int, lis
         full = list(point)
         if len(full) == 2:
             full.insert(across, float(prompt.slice or 0))
-        column, row, slice_ = (float(v) for v in view.to_view(full))
-        found.setdefault(round(slice_), []).append((column, row, label))
+        column, row, depth = (float(v) for v in view.to_view(full))
+        # Halves go up in the view, not in the file, so that they do not depend on how it is stored.
+        slice_ = min(max(int(np.floor(depth + 0.5)), 0), view.size[2] - 1)
+        found.setdefault(slice_, []).append((column, row, label))
     return found
 
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from anytomy.core.errors import PromptError
+from anytomy.core.errors import OptionError, PromptError
 from anytomy.core.intensity import IntensityPolicy, choose_policy
 from anytomy.core.prompt import numbered
-from anytomy.core.view import SliceView
+from anytomy.core.view import SliceView, axis_number
 from anytomy.engine.model import check_prompt_kinds
 from anytomy.predict.canvas import Canvas, check_overlap
 from anytomy.predict.cleaning import clean_objects
@@ -148,6 +148,8 @@ def check_request(
     if intensity.strip().lower() != "auto":
         IntensityPolicy.parse(intensity)
     check_overlap(overlap)
+    if not image.is_volume and axis_number(axis) != 2:
+        raise OptionError(f"{image.name} is a single picture, so there are no slices along {axis}")
     view = SliceView.canonical(image.geometry, axis)
     tracks = [place(image, prompt, view, axis) for prompt in asked]
     return Request(asked, view, tracks, Zoom.parse(zoom), strategy(volume))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Rgb = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
+PICTURES = (".png", ".jpg", ".jpeg")
 Colour = tuple[int, int, int]
 Scale = tuple[float, float]
 
@@ -123,7 +125,7 @@ class Canvas:
         """Write one line; `anchor` as in Pillow (`la` left and top), `rim` for text on an image."""
         self._draw.text(
             at,
-            text,
+            drawable(text),
             fill=colour,
             font=font(size),
             anchor=anchor,
@@ -161,8 +163,15 @@ def font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
+def drawable(text: str) -> str:
+    """The text in one line, accents left out: Pillow's font has the plain letters and an ellipsis."""
+    letters = unicodedata.normalize("NFD", " ".join(text.split()))
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
 def fitted(text: str, width: float, size: int = 14) -> str:
     """The text, cut with an ellipsis where it would be wider than `width` pixels."""
+    text = drawable(text)
     if font(size).getlength(text) <= width:
         return text
     while text and font(size).getlength(text + "…") > width:
@@ -179,7 +188,7 @@ def legend(entries: Sequence[tuple[str, Colour]], width: int, *, note: str = "")
         note: A last line, such as what the signs mean.
     """
     size, line, most_lines, margin = 14, 22, 6, 8
-    longest = max((font(size).getlength(name) for name, _ in entries), default=0)
+    longest = max((font(size).getlength(drawable(name)) for name, _ in entries), default=0)
     columns = max(1, int((width - margin) // (longest + 40)))
     column = (width - margin) // columns
     room = columns * most_lines
@@ -212,22 +221,33 @@ def legend(entries: Sequence[tuple[str, Colour]], width: int, *, note: str = "")
     return canvas.array
 
 
+def check_picture(path: Path) -> None:
+    """Find out before any work is done that a picture cannot be written.
+
+    Raises:
+        OutputError: If the ending is neither PNG's nor JPEG's, or the place may not be written to.
+    """
+    from anytomy.io.atomic import check_place
+
+    if path.suffix.lower() not in PICTURES:
+        raise OutputError(
+            f"cannot write a picture to {path}, expected PNG or JPEG",
+            hint="give a name that ends in .png or .jpg",
+        )
+    check_place(path)
+
+
 def save_picture(path: Path, rgb: Rgb) -> None:
     """Write a picture as PNG or JPEG, whole or not at all.
 
     Raises:
-        OutputError: If the ending is neither, or the file cannot be written.
+        OutputError: As `check_picture`, and for whatever the operating system refuses.
     """
     from PIL import Image
 
     from anytomy.io.atomic import atomic_path
 
-    ending = path.suffix.lower()
-    if ending not in (".png", ".jpg", ".jpeg"):
-        raise OutputError(
-            f"cannot write a picture to {path}, expected PNG or JPEG",
-            hint="give a name that ends in .png or .jpg",
-        )
+    check_picture(path)
     with atomic_path(path) as temporary:
         # JPEG: no visible blocks around contours; PNG takes no quality.
         Image.fromarray(np.ascontiguousarray(rgb)).save(temporary, quality=92)

@@ -2,7 +2,8 @@
 
 Source: `CVPR24_LiteMedSAM_infer.py`, `MedSAM_infer_npz_3D` (Ma et al., "Efficient MedSAMs: Segment Anything
 in Medical Images on Laptop", arXiv 2412.16085). Differences: a slice is encoded once for all objects, not
-once for each; prompts may stand on any slice.
+once for each; prompts may stand on any slice; every mask is resized as theirs is for the first object (they
+resize the object's number, so that the boxes of later ones come out a little larger).
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Authors:
         carried: dict[int, PlanePrompt] = {}
         key: dict[int, PlanePrompt] = {}
         middle: dict[int, PlanePrompt] = {}
-        with _spilled(model, both=_slices_of(up) & _slices_of(down)):
+        # Crops of one object are of no use to another one.
+        both = set() if zoom.mode == "fixed" else _slices_of(up) & _slices_of(down)
+        with _spilled(model, both=both):
             for spans, order in ((up, 1), (down, -1)):
                 carried = dict(middle)
                 for slice_ in sorted(_slices_of(spans), reverse=order < 0):

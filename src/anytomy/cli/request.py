@@ -1,0 +1,157 @@
+"""What was asked of `anytomy segment`: its options, and the prompts in them or in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anytomy.core.errors import PromptError
+from anytomy.core.prompt import Prompt
+
+if TYPE_CHECKING:
+    from anytomy.core.image import Image
+    from anytomy.zoo.card import ModelCard
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked on the command line, apart from inputs and outputs."""
+
+    boxes: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    negatives: tuple[str, ...] = ()
+    slice: int | None = None
+    z: str | None = None
+    names: tuple[str, ...] = ()
+    prompts: Path | None = None
+    prompts_dir: Path | None = None
+    model: str = "litemedsam"
+    axis: str = "z"
+    series: str | None = None
+    time: int | None = None
+    channel: int | None = None
+    intensity: str = "auto"
+    zoom: str = "off"
+    overlap: str = "higher-logit"
+    largest: bool = False
+    fill_holes: bool = False
+    engine: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    precision: str = "f32"
+    cache_embeddings: bool = False
+
+
+def check_options(options: Options, card: ModelCard) -> None:
+    """Find everything that is wrong with the options alone, before a file is opened.
+
+    Raises:
+        OptionError: If an option has no such value.
+        PromptError: If there is no prompt, or it stands in two places, or is malformed.
+        UnsupportedPromptError: If the model never learned such prompts.
+    """
+    from anytomy.core.intensity import IntensityPolicy
+    from anytomy.core.view import axis_number
+    from anytomy.engine.model import check_prompt_kinds, check_runtime
+    from anytomy.predict.canvas import check_overlap
+    from anytomy.predict.zoom import Zoom
+
+    axis_number(options.axis)
+    check_overlap(options.overlap)
+    Zoom.parse(options.zoom)
+    if options.intensity.strip().lower() != "auto":
+        IntensityPolicy.parse(options.intensity)
+    check_runtime(
+        engine=options.engine, device=options.device, threads=options.threads, precision=options.precision
+    )
+    typed = bool(options.boxes or options.points or options.negatives)
+    in_files = [name for name in ("prompts", "prompts_dir") if getattr(options, name) is not None]
+    if len(in_files) == 2:
+        raise PromptError("there are --prompts and --prompts-dir", hint="give one of them")
+    if in_files and (typed or options.names or options.slice is not None or options.z is not None):
+        raise PromptError("there is a prompt file and prompts on the command line", hint="give one of them")
+    if not in_files and not typed:
+        raise PromptError("there is no prompt", hint="give --box, --point or --prompts FILE")
+    if options.prompts_dir is not None and not options.prompts_dir.is_dir():
+        raise PromptError(f"there is no folder {options.prompts_dir}, expected one with prompt files")
+    for prompt in _typed_prompts(options) if typed else ():
+        check_prompt_kinds(card, prompt.kinds, prompt.label)
+
+
+def prompt_file(path: Path, options: Options) -> Path | None:
+    """The prompt file of an input; None where prompts are on the command line.
+
+    Raises:
+        PromptError: If the folder of prompt files has none for it.
+    """
+    if options.prompts_dir is None:
+        return options.prompts
+    from anytomy.io.prompts import prompts_for
+
+    return prompts_for(path, options.prompts_dir)
+
+
+def prompts_of(image: Image, path: Path, options: Options) -> list[Prompt]:
+    """The prompts for an image, from its file or from the command line.
+
+    Raises:
+        PromptError: If there is no file, or a prompt is malformed.
+    """
+    file = prompt_file(path, options)
+    if file is None:
+        return _typed_prompts(options)
+    from anytomy.io.prompts import read_prompts
+
+    return read_prompts(file, is_volume=image.is_volume)
+
+
+def _typed_prompts(options: Options) -> list[Prompt]:
+    boxes: list[tuple[float, ...] | None] = [numbers(text, "--box", (4, 6)) for text in options.boxes]
+    points = [numbers(text, "--point", (2, 3)) for text in options.points]
+    negatives = [numbers(text, "--negative", (2, 3)) for text in options.negatives]
+    if len(boxes) > 1 and (points or negatives):
+        raise PromptError(
+            "there are several boxes, and points that could belong to any of them",
+            hint="use a prompt file (--prompts)",
+        )
+    count = max(len(boxes), 1)
+    if len(options.names) > count:
+        raise PromptError(
+            f"there are {len(options.names)} names for {count} {'object' if count == 1 else 'objects'}"
+        )
+    depth = None if options.z is None else numbers(options.z, "--z", (2,))
+    return [
+        Prompt(
+            box=box,
+            points=(*points, *negatives),
+            labels=(1,) * len(points) + (0,) * len(negatives),
+            slice=options.slice,
+            z=depth,  # type: ignore[arg-type]  # Prompt checks that they are whole
+            name=options.names[i] if i < len(options.names) else None,
+        )
+        for i, box in enumerate(boxes or [None])
+    ]
+
+
+def numbers(text: str, option: str, counts: tuple[int, ...]) -> tuple[float, ...]:
+    """Numbers separated by commas.
+
+    Raises:
+        PromptError: If one is no number or there are too few or too many.
+    """
+    expected = " or ".join(str(c) for c in counts)
+    values: list[float] = []
+    for part in text.split(","):
+        try:
+            values.append(float(part))
+        except ValueError:
+            raise PromptError(
+                f"{option} {text}: {part.strip()!r} is not a number",
+                hint=f"give {expected} numbers separated by commas",
+            ) from None
+    if len(values) not in counts:
+        raise PromptError(
+            f"{option} {text}: expected {expected} numbers separated by commas, got {len(values)}"
+        )
+    return tuple(values)
