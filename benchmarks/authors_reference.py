@@ -13,18 +13,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+import anytomy
+from anytomy.engine.frame import PlanePrompt
 from data import arguments, cases, loaded
 from ledger import Ledger, progress, publish, table
 from objects import dice, stored_slice
 
-import anytomy
-from anytomy.engine.frame import PlanePrompt
-
 if TYPE_CHECKING:
-    from data import Case
     from numpy.typing import NDArray
 
     from anytomy.core.image import Image
+    from data import Case
 
 SIZE = 256
 KEYS = ("dataset", "image", "structure", "number")

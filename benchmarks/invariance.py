@@ -17,23 +17,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from data import arguments, cases
-from ledger import progress, publish, table
 
 import anytomy
 from anytomy.core.prompt import Prompt
+from data import arguments, cases
+from ledger import progress, publish, table
 
 if TYPE_CHECKING:
-    from data import Case
     from numpy.typing import NDArray
 
     from anytomy.core.geometry import Geometry
     from anytomy.core.image import Image
     from anytomy.predict.model import Model
+    from data import Case
 
 BAR = 0.999
 SLICES = 5
-WAYS = [(order, flips) for order in itertools.permutations(range(3)) for flips in itertools.product((0, 1), repeat=3)]
+WAYS = [
+    (order, flips)
+    for order in itertools.permutations(range(3))
+    for flips in itertools.product((0, 1), repeat=3)
+]
 
 
 def cuboid(case: Case, image: Image) -> tuple[float, ...]:

@@ -10,8 +10,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from data import loaded
-from ledger import Ledger, progress
 
 from anytomy.core.errors import AnytomyError
 from anytomy.core.intensity import choose_policy
@@ -20,22 +18,38 @@ from anytomy.core.view import SliceView
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.plane import decode_plane
 from anytomy.predict.zoom import Zoom
+from data import loaded
+from ledger import Ledger, code_version, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from data import Case, Target
     from numpy.typing import NDArray
 
     from anytomy.core.image import Image
     from anytomy.predict.model import Model
+    from data import Case, Target
 
-KEYS = ("dataset", "image", "structure", "number", "view", "zoom")
+OBJECT = ("dataset", "image", "structure", "number")
+KEYS = (*OBJECT, "view", "zoom", "code")
+STEPS = ("core/intensity.py", "core/view.py", "engine/frame.py", "engine/model.py", "engine/resample.py")
+CROPS = ("predict/zoom.py", "predict/plane.py")
 
 
 def ledger() -> Ledger:
     """Results of all objects so far."""
     return Ledger("objects", KEYS)
+
+
+def code_of(zoom: str) -> str:
+    """The version of the code behind a result."""
+    return code_version(*STEPS, *(() if zoom == "off" else CROPS))
+
+
+def current(kept: Ledger) -> list[dict[str, Any]]:
+    """The results of today's code."""
+    versions = {zoom: code_of(zoom) for zoom in {row["zoom"] for row in kept}}
+    return [row for row in kept if row["code"] == versions[row["zoom"]]]
 
 
 def measure(
@@ -60,17 +74,18 @@ def measure(
             for view, zoom in asked:
                 if view == "stored" and same_view(image):
                     continue
+                how = {"view": view, "zoom": zoom, "code": code_of(zoom)}
                 facts = [_facts(case, image, t) for t in targets]
                 left = [
                     (t, f)
                     for t, f in zip(targets, facts, strict=True)
-                    if wanted(f) and kept.get(**f, view=view, zoom=zoom) is None
+                    if wanted(f) and kept.get(**f, **how) is None
                 ]
                 if left:
                     found = _find(model, image, [t for t, _ in left], view, zoom)
                     for (target, fact), (mask, score) in zip(left, found, strict=True):
                         quality = dice(mask, target.mask)
-                        kept.add(**fact, view=view, zoom=zoom, dice=quality, score=score)
+                        kept.add(**fact, **how, dice=quality, score=score)
     return kept
 
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import anytomy
 from data import arguments, cases
 from ledger import publish, table
-from objects import measure
-
-import anytomy
+from objects import current, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,7 +85,8 @@ def main() -> None:
     options = arguments(__doc__).parse_args()
     every = cases(options.data, options.sets)
     model = anytomy.load("litemedsam", threads=options.threads)
-    rows = [r for r in measure(model, every, [(view, "off") for view in VIEWS]) if r["zoom"] == "off"]
+    kept = measure(model, every, [(view, "off") for view in VIEWS])
+    rows = [r for r in current(kept) if r["zoom"] == "off"]
     lines, facts = [], []
     for (dataset, structure), found in sorted(means(rows).items()):
         bar = BARS.get((dataset, structure))

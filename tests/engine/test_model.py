@@ -31,9 +31,9 @@ class TestRefusals:
         [
             (POINT, "points", "give a box around the object instead"),
             (MASK, "a mask", "give a box around the object instead"),
-            (replace(BOX, points=((20, 20),), labels=(1,)), "points", "leave the points out"),
+            (PlanePrompt(BOX.box, points=((20, 20),)), "points", "leave the points out"),
             (replace(BOX, mask=MASK.mask), "a mask", "leave the mask out"),
-            (replace(BOX, points=((2, 2),), labels=(1,), mask=MASK.mask), "points and a mask", "and the mask out"),
+            (PlanePrompt(BOX.box, points=((2, 2),), mask=MASK.mask), "points and a mask", "the mask out"),
         ],
     )  # fmt: skip
     def test_what_was_never_learned(self, prompt: PlanePrompt, what: str, way_out: str) -> None:
@@ -88,7 +88,7 @@ class TestWhichMask:
             (POINT, 2),
             (PlanePrompt(points=((20, 20), (30, 30))), 0),
             (BOX, 0),
-            (replace(BOX, points=((20, 20),), labels=(1,)), 0),
+            (PlanePrompt(BOX.box, points=((20, 20),)), 0),
             (PlanePrompt(points=((20, 20),), mask=np.ones((64, 64), bool)), 0),
         ],
     )

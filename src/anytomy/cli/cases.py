@@ -79,6 +79,9 @@ def expand(inputs: Sequence[str], output: str | None, options: Options) -> tuple
     Raises:
         OptionError: If a pattern matches nothing, or there is no input or output.
     """
+    from anytomy.io.detect import ending
+    from anytomy.io.write import endings
+
     if not output:
         raise OptionError("there is no output", hint="say where to write with -o, mask.nii.gz say")
     paths: list[Path] = []
@@ -96,7 +99,9 @@ def expand(inputs: Sequence[str], output: str | None, options: Options) -> tuple
             paths.append(Path(text))
     paths = list(dict.fromkeys(paths))
     folder = output.endswith(("/", os.sep)) or os.path.isdir(output)
-    return len(paths) > 1 or pattern or folder or options.prompts_dir is not None, paths
+    if options.prompts_dir is not None and ending(Path(output)) not in endings():
+        folder = True  # that is yet to be made
+    return len(paths) > 1 or pattern or folder, paths
 
 
 def plan(

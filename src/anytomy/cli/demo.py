@@ -62,7 +62,7 @@ def demo(
 
     check_place(output / "table.md")
     loaded = load(model)
-    rows = [case(loaded, output) for case in (_nuclei_2d, _nuclei_3d, _brain)]
+    rows = [case(loaded, output) for case in (_nuclei_2d, _nuclei_3d, _brain_slice, _brain)]
     table = _markdown(rows)
     write_text(output / "table.md", table)
     files = sorted(str(p) for p in output.iterdir() if p.is_file() and not p.name.startswith("."))
@@ -84,15 +84,31 @@ def _nuclei_3d(model: Model, output: Path) -> Row:
     return _run(model, image, truth, output / "nuclei3d.tif", "fluorescence nuclei, 3D")
 
 
+def _brain_slice(model: Model, output: Path) -> Row:
+    """One slice with the grey levels as they are: the model outlines what is inside of the brain instead."""
+    image, truth = _brain_sample()
+    middle = truth.shape[0] // 2
+    one = truth * 0
+    one[middle] = truth[middle]
+    return _run(model, image, one, output / "brain-slice.nii.gz", "brain, MR, one slice")
+
+
 def _brain(model: Model, output: Path) -> Row:
-    """The template is skull-stripped, so that a threshold finds it too: the table shows it."""
-    image = _sample("mni152-t1")
+    """The whole volume from one box, with a window in which the brain is one bright thing.
+
+    The template is skull-stripped, so that a threshold finds it as well: the table shows it.
+    """
+    image, truth = _brain_sample()
+    return _run(model, image, truth, output / "brain.nii.gz", "brain, MR, volume", intensity="window:60,30")
+
+
+def _brain_sample() -> tuple[Image, Array]:
+    """The MNI152 template and where grey or white matter is more likely than not."""
     tissue = _sample("mni152-gm").array.astype("u2") + _sample("mni152-wm").array
-    truth = (tissue > 127).astype("u1")
-    return _run(model, image, truth, output / "brain.nii.gz", "brain, MR (grey and white matter)")
+    return _sample("mni152-t1"), (tissue > 127).astype("u1")
 
 
-def _run(model: Model, image: Image, truth: Array, path: Path, case: str) -> Row:
+def _run(model: Model, image: Image, truth: Array, path: Path, case: str, *, intensity: str = "auto") -> Row:
     import numpy as np
 
     from anytomy.cli.progress import slices_bar
@@ -103,12 +119,12 @@ def _run(model: Model, image: Image, truth: Array, path: Path, case: str) -> Row
     prompts = [_box(truth == i, i) for i in ids]
     bright = _grey(image) > otsu(_grey(image))
     with slices_bar(case) as step:
-        result: Result = model.segment(image, prompts, progress=step)
+        result: Result = model.segment(image, prompts, intensity=intensity, progress=step)
     result.save(path)
     preview(image, result, result.grey, path.with_name(path.name.split(".")[0] + "-preview.png"))
     ours = [dice(mask, truth == i) for mask, i in zip(result.masks, ids, strict=True)]
     plain = [dice(bright & _inside(p, truth.shape), truth == i) for p, i in zip(prompts, ids, strict=True)]
-    words = ("3D box" if image.is_volume else "box") + " of each object"
+    words = f"{'3D box' if image.is_volume else 'box'}, intensity {result.intensity.policy.text}"
     return Row(case, len(ids), words, float(np.mean(ours)), float(np.mean(plain)), result.details["seconds"])
 
 

@@ -93,6 +93,8 @@ class _OpenVino:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
+            # Pinning would tie the whole process to one core, and two processes to the same one.
+            "ENABLE_CPU_PINNING": False,
         }
         if compile_cache is not None:
             options["CACHE_DIR"] = str(compile_cache)

@@ -87,12 +87,13 @@ class Canvas:
         won = np.ones(owner.shape, dtype=bool)
         if owner.any():
             later = np.isin(owner, self._ids[index + 1 :])
-            won = (owner == 0) | later
-            if self._overlap != "last":
+            if self._overlap == "last":
+                won = ~later
+            else:
                 # Half precision on both sides, and ties to the object that was named first: the order of
                 # drawing cannot matter.
                 mine, best = _half(logits[mask]), self._best(slice_, mask.shape)[mask]
-                won = (mine > best) | ((mine == best) & won)
+                won = (mine > best) | ((mine == best) & later)
         wins = np.zeros_like(mask)
         wins[mask] = won
         plane[wins] = self._ids[index]

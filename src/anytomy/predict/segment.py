@@ -138,7 +138,7 @@ def check_request(
     volume: str = "authors",
 ) -> Request:
     """Find everything that is wrong with a request before a model is loaded; see `segment`."""
-    from anytomy.volumes.strategy import strategy
+    from anytomy.volumes.registry import strategy
 
     asked = numbered(prompts)
     if not asked:

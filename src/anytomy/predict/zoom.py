@@ -83,5 +83,5 @@ def _square(box: Box, shape: tuple[int, int], side: int) -> Window | None:
 def _span(centre: float, side: int, limit: int) -> tuple[int, int]:
     if side >= limit:
         return 0, limit
-    start = min(max(round(centre - side / 2), 0), limit - side)
+    start = min(max(math.floor(centre - side / 2 + 0.5), 0), limit - side)
     return start, start + side

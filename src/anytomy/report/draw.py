@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -165,8 +166,8 @@ def font(size: int) -> Any:
 
 def drawable(text: str) -> str:
     """The text in one line, accents left out: Pillow's font has the plain letters and an ellipsis."""
-    letters = unicodedata.normalize("NFD", " ".join(text.split()))
-    return "".join(c for c in letters if not unicodedata.combining(c))
+    letters = unicodedata.normalize("NFD", text)
+    return "".join(" " if c.isspace() else c for c in letters if not unicodedata.combining(c))
 
 
 def fitted(text: str, width: float, size: int = 14) -> str:
@@ -179,8 +180,13 @@ def fitted(text: str, width: float, size: int = 14) -> str:
     return text.rstrip() + "…"
 
 
+_NAMELESS = re.compile(r"object \d+( \(empty\))?")
+
+
 def legend(entries: Sequence[tuple[str, Colour]], width: int, *, note: str = "") -> Rgb:
     """A strip of colours and names in as many columns as fit; names beyond six lines are counted.
+
+    Objects without names of their own that do not fit are only counted: a number says nothing.
 
     Args:
         entries: Name and colour of each object.
@@ -192,6 +198,9 @@ def legend(entries: Sequence[tuple[str, Colour]], width: int, *, note: str = "")
     columns = max(1, int((width - margin) // (longest + 40)))
     column = (width - margin) // columns
     room = columns * most_lines
+    if len(entries) > room and all(_NAMELESS.fullmatch(name) for name, _ in entries):
+        note = "   ".join(filter(None, (f"{len(entries)} objects", note)))
+        entries = []
     shown = list(entries) if len(entries) <= room else list(entries[: room - 1])
     cells: list[tuple[str, Colour | None]] = [*shown]
     if len(shown) < len(entries):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+MANY = 30
 SIGNS = {"box": "dashed: box", "object": "+ object", "background": "x background"}
 
 
@@ -36,7 +37,7 @@ def overlay(
     Args:
         image_rgb: `(y, x, 3)`.
         masks: One `(y, x)` per object; may be empty.
-        boxes: For each object `(x0, y0, x1, y1)`, ends exclusive, or None.
+        boxes: For each object `(x0, y0, x1, y1)`, ends exclusive, or None; not drawn beyond 30 objects.
         points: For each object its points `(x, y)`.
         labels: For each object 1 or 0 for each of its points; 1 where left out.
         names: For each object; no legend where left out.
@@ -54,12 +55,15 @@ def overlay(
         (256, 256, 3)
     """
     height, width = image_rgb.shape[:2]
+    many = len(masks) > MANY
+    min_side = max(min_side, 1024) if many else min_side
     # At most 16 times: a strip of a few rows would become a poster.
     factor = min(max(1, math.ceil(min_side / min(height, width))), 16, max(1, 4096 // max(height, width)))
     size = (height * factor, width * factor)
     scale = (float(factor), float(factor))
-    # Thin lines where there are many objects, or nothing but lines would be seen.
-    stroke = max(2, round(min(size) / 400)) if len(masks) <= 30 else max(1, round(min(size) / 800))
+    # Thin lines and no boxes where there are many objects, or nothing but lines would be seen.
+    stroke = max(1, round(min(size) / 800)) if many else max(2, round(min(size) / 400))
+    boxes = () if many else boxes
     canvas = Canvas(resized(image_rgb, *size), stroke=stroke)
     for index, mask in enumerate(masks):
         canvas.mask(resized(mask, *size), colour_of(index, colours), alpha=alpha)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from anytomy.core.errors import OptionError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
@@ -84,17 +82,3 @@ class VolumeStrategy(Protocol):
     ) -> Iterator[SliceResult]:
         """Segment all objects."""
         ...
-
-
-def strategy(name: str) -> VolumeStrategy:
-    """A strategy by name.
-
-    Raises:
-        OptionError: If there is none of that name.
-    """
-    from anytomy.volumes.authors import Authors
-
-    known: dict[str, VolumeStrategy] = {s.name: s for s in (Authors(),)}
-    if name not in known:
-        raise OptionError(f"expected a volume strategy of {', '.join(known)}, got {name!r}")
-    return known[name]

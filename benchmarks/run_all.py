@@ -1,0 +1,101 @@
+"""All benchmarks one after the other, and one table of bars and figures in `runs/table.md`.
+
+Each goes on where an earlier run stopped; without the development data only speed and memory are measured.
+
+    python benchmarks/run_all.py                 # hours on two cores the first time
+    python benchmarks/run_all.py --only speed memory
+    python benchmarks/run_all.py --only none     # the table of what is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ledger import RUNS, publish, table
+
+HERE = Path(__file__).resolve().parent
+BENCHMARKS = {
+    "zero_shot": [],
+    "authors_reference": [],
+    "zoom": [],
+    "invariance": [],
+    "memory": [],
+    "speed": [],
+}
+Row = tuple[str, str, str, str]
+
+
+def zero_shot(facts: list[dict[str, Any]]) -> list[Row]:
+    """How many structures are within 0.01 of the authors' code, and those that are not."""
+    barred = [f for f in facts if f["bar"] is not None]
+    rows = []
+    for number, view in enumerate(("canonical", "stored", "stored+1")):
+        there = [f for f in barred if f["gaps"][number] is not None]
+        off = [f for f in there if abs(f["gaps"][number]) > 0.01]
+        names = ", ".join(f"{f['dataset']} {f['structure']} {f['gaps'][number]:+.3f}" for f in off)
+        if there:
+            count = f"{len(there) - len(off)} of {len(there)}" + (f" (not {names})" if names else "")
+            name = f"zero-shot, {view}: structures within 0.01"
+            rows.append((name, f"{len(there)} of {len(there)}", count, _verdict(not off)))
+    return rows
+
+
+def authors_reference(facts: list[list[Any]]) -> list[Row]:
+    """How close a second implementation of the authors' steps is."""
+    everything = next(f for f in facts if f[0] == "all")
+    close = float(everything[5]) < 0.001 and everything[6] > 0.999
+    figure = f"{everything[5]}, {everything[6]:.4f}"
+    return [
+        (
+            "authors' steps, second implementation: mean |dDice|, mean IoU",
+            "< 0.001, > 0.999",
+            figure,
+            _verdict(close),
+        )
+    ]
+
+
+def zoom(facts: dict[str, Any]) -> list[Row]:
+    """What `auto` gains and costs."""
+    return [(c["name"], c["bar"], c["figure"], c["verdict"]) for c in facts["checks"]]
+
+
+def plain(facts: list[dict[str, Any]]) -> list[Row]:
+    """Benchmarks that state bar and verdict themselves."""
+    return [(f["name"], str(f["bar"]), f"{f['figure']:.4g}", f["verdict"]) for f in facts if f["verdict"]]
+
+
+def _verdict(met: bool) -> str:
+    return "pass" if met else "short"
+
+
+def main() -> None:
+    """Run and tabulate."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--only", nargs="+", default=list(BENCHMARKS), choices=[*BENCHMARKS, "none"])
+    parser.add_argument("--data", type=Path, default=None, help="folder with index.csv")
+    parser.add_argument("--threads", type=int, default=None)
+    options = parser.parse_args()
+    for name in (n for n in options.only if n in BENCHMARKS):
+        print(f"\n## {name}\n", flush=True)
+        command = [sys.executable, str(HERE / f"{name}.py"), *BENCHMARKS[name]]
+        command += ["--threads", str(options.threads)] if options.threads else []
+        command += ["--data", str(options.data)] if options.data and name not in ("memory", "speed") else []
+        if subprocess.run(command).returncode:
+            print(f"{name} failed: its rows are those of an earlier run", file=sys.stderr)
+    rows: list[Row] = []
+    for name in BENCHMARKS:
+        path = RUNS / f"{name}.json"
+        if path.exists():
+            collect = globals().get(name, plain)
+            rows += collect(json.loads(path.read_text()))
+    publish("table", table(("what", "bar", "figure", ""), rows), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""`anytomy segment` on one input: what is written, where, and what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK
+from PIL import Image as Picture
+
+from tests.io import dicom_phantom
+
+from .conftest import left_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import BoxEngine, Outcome
+
+    Run = Callable[..., Outcome]
+
+
+def test_a_picture_with_two_boxes(run: Run, engine: BoxEngine, photo: Path, tmp_path: Path) -> None:
+    output, preview = tmp_path / "new" / "mask.png", tmp_path / "else" / "overlay.png"
+    boxes = ("--box", "4,6,20,16", "--box", "30,20,50,40")
+    done = run("segment", photo, *boxes, "-o", output, "--preview", preview)
+    assert (done.code, done.err) == (0, "")
+    assert f"wrote {output}" in done.out
+    labels = np.asarray(Picture.open(output))
+    assert labels.shape == (48, 64)
+    assert (labels[7:15, 5:19] == 1).all()
+    assert (labels[21:39, 31:49] == 2).all()
+    assert set(np.unique(labels)) == {0, 1, 2}
+    assert Picture.open(preview).format == "PNG"
+    assert left_in(output.parent) == {"mask.png", "mask.png.json"}
+    assert engine.encoded == 1
+
+
+def test_the_manifest_says_how_the_result_came_about(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "liver.nii.gz"
+    run("segment", scan, "--box", "4,5,1,20,15,4", "--name", "liver", "--largest", "-o", output)
+    manifest = json.loads((tmp_path / "liver.nii.gz.json").read_text())
+    assert manifest["schema"] == "anytomy.manifest/1"
+    assert manifest["prompts"] == [{"id": 1, "name": "liver", "box": [4, 5, 1, 20, 15, 4]}]
+    assert manifest["model"]["id"] == "litemedsam"
+    assert manifest["model"]["weights_sha256"] == "0" * 64
+    assert manifest["intensity"]["guessed"] is True
+    assert manifest["options"]["largest"] is True
+    assert set(manifest["seconds"]) >= {"read", "segment", "all"}
+    assert {"anytomy", "numpy", "python"} <= set(manifest["versions"])
+    entry = manifest["objects"][0]
+    assert (entry["id"], entry["name"]) == (1, "liver")
+    labels = np.asarray(nibabel.load(output).dataobj)
+    assert entry["voxels"] == (labels == 1).sum() > 0
+    assert entry["volume_ml"] == pytest.approx((labels == 1).sum() * 3 / 1000)
+    assert np.array_equal(nibabel.load(output).affine, nibabel.load(scan).affine)
+    assert set(np.flatnonzero(labels.any(axis=(0, 1)))) <= {1, 2, 3}
+
+
+def test_a_dicom_folder_with_a_slice_and_a_range(run: Run, engine: BoxEngine, tmp_path: Path) -> None:
+    grid = dicom_phantom.grid((32, 24, 6))
+    dicom_phantom.write_series(tmp_path / "dicom", grid)
+    before = left_in(tmp_path / "dicom")
+    prompt = ("--slice", "2", "--z", "1,5", "--box", "4,5,20,15", "--name", "liver")
+    output = tmp_path / "liver.seg.nrrd"
+    # With the slash that completion in a shell puts there.
+    done = run("segment", f"{tmp_path}/dicom/", *prompt, "-o", output)
+    assert done.code == 0, done.err
+    image = SimpleITK.ReadImage(str(output))
+    assert image.GetMetaData("Segment0_Name") == "liver"
+    assert image.GetSize() == (32, 24, 6)
+    assert np.allclose(image.GetOrigin(), grid.origin_lps_mm)
+    assert left_in(tmp_path / "dicom") == before
+
+
+@pytest.mark.parametrize("spelling", ["./scan.nii.gz", "../{here}/scan.nii.gz", "scan.nii.gz"])
+def test_a_path_in_any_spelling_is_one_input(
+    run: Run, engine: BoxEngine, scan: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    monkeypatch.chdir(scan.parent)
+    path = spelling.format(here=scan.parent.name)
+    assert run("segment", path, "--box", "4,5,1,20,15,4", "-o", "out.nii.gz").code == 0
+    assert os.path.isfile("out.nii.gz")
+
+
+def test_a_guessed_modality_is_said_once_and_stands_in_the_envelope(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path
+) -> None:
+    command = ("segment", scan, "--box", "4,5,1,20,15,4", "-o", tmp_path / "m.nii.gz")
+    said = run(*command)
+    assert said.err.count("\n") == 1
+    assert "modality guessed" in said.err
+    assert "modality guessed" in run(*command, "--json").json["warnings"][0]
+
+
+def test_json_holds_the_manifest(run: Run, engine: BoxEngine, photo: Path, tmp_path: Path) -> None:
+    done = run("segment", photo, "--box", "4,6,20,16", "-o", tmp_path / "m.png", "--json")
+    envelope = done.json
+    assert envelope["ok"] is True
+    assert envelope["command"] == "segment"
+    assert envelope["data"]["outputs"] == [str(tmp_path / "m.png")]
+    assert envelope["data"]["manifest"] == str(tmp_path / "m.png.json")
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z", "Z"])
+def test_volumes_are_previewed_along_each_axis(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path, axis: str
+) -> None:
+    command = ("segment", scan, "--box", "4,5,1,20,15,4", "--axis", axis, "-o", tmp_path / "m.nrrd")
+    assert run(*command, "--preview", tmp_path / "sheet.jpg").code == 0
+    assert Picture.open(tmp_path / "sheet.jpg").format == "JPEG"
+
+
+def test_a_thousand_objects_have_a_thousand_ids(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path
+) -> None:
+    objects = [
+        {"id": i + 1, "box": [i % 40, i // 40, i % 40 + 8, i // 40 + 8], "name": f"cell {i}"}
+        for i in range(1000)
+    ]
+    prompts = tmp_path / "many.json"
+    prompts.write_text(json.dumps({"objects": objects}))
+    files = ("--prompts", prompts, "-o", tmp_path / "m.seg.nrrd", "--overlap", "keep")
+    done = run("segment", photo, *files, "--preview", tmp_path / "p.png", "--json")
+    assert done.code == 0, done.err
+    assert [entry["id"] for entry in done.json["data"]["objects"]] == list(range(1, 1001))
+
+
+@pytest.mark.parametrize(
+    "name", ["línea\nzwei", "肝臓", "[bold]x[/bold]", "a:=b", "🫀", "ß" * 300], ids=range(6)
+)
+def test_any_name_goes_through_files_pictures_and_text(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path, name: str
+) -> None:
+    for ending in (".png", ".seg.nrrd"):
+        output = tmp_path / f"{name[:4]} ü{ending}"
+        files = ("-o", output, "--preview", tmp_path / "p.png")
+        done = run("segment", photo, "--box", "4,6,20,16", "--name", name, *files)
+        assert done.code == 0, done.err
+        manifest = json.loads(output.with_name(output.name + ".json").read_text())
+        assert manifest["objects"][0]["name"] == name
+
+
+def test_file_names_that_are_no_text(run: Run, engine: BoxEngine, photo: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"b\xff [x]\n.png")
+    try:
+        path = photo.rename(tmp_path / odd)
+    except OSError:
+        pytest.skip("this file system wants text")
+    output = tmp_path / f"out-{odd}"
+    assert run("segment", path, "--box", "4,6,20,16", "-o", output).code == 0
+    assert run("segment", path, "--box", "4,6,20,16", "-o", output, "--json").json["ok"]
+    assert output.is_file()
+
+
+def test_some_values_that_are_not_finite_are_a_warning(run: Run, engine: BoxEngine, tmp_path: Path) -> None:
+    from .conftest import write_scan
+
+    values = np.random.default_rng(0).normal(size=(32, 24, 6)).astype(np.float32)
+    values[:2] = np.nan
+    scan = write_scan(tmp_path / "s.nii.gz", values)
+    done = run("segment", scan, "--box", "4,5,1,20,15,4", "-o", tmp_path / "m.nii.gz")
+    assert done.code == 0
+    assert "NaN or infinite" in done.err
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _out_of_memory() -> None:
+    raise MemoryError
+
+
+def _bug() -> None:
+    raise RuntimeError("two\nlines")
+
+
+@pytest.mark.parametrize(
+    ("hook", "code", "says"),
+    [(_interrupt, 130, "interrupted"), (_out_of_memory, 1, "memory"), (_bug, 1, "two lines")],
+)
+def test_a_run_that_breaks_off_leaves_nothing_new(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path, hook: Any, code: int, says: str
+) -> None:
+    old = tmp_path / "out" / "m.png"
+    old.parent.mkdir()
+    old.write_bytes(b"old")
+    engine.hook = hook
+    command = ("segment", photo, "--box", "4,6,20,16", "-o", old)
+    done = run(*command)
+    assert done.code == code
+    assert says in done.error
+    assert left_in(tmp_path / "out") == {"m.png"}
+    assert old.read_bytes() == b"old"
+    envelope = run(*command, "--json").json
+    assert says in envelope["error"]["message"].replace("\n", " ")
+
+
+def test_a_full_disk_loses_nothing(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "out" / "m.png"
+    old.parent.mkdir()
+    old.write_bytes(b"old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = run("segment", photo, "--box", "4,6,20,16", "-o", old)
+    assert str(old) in done.error
+    assert "No space left" in done.err
+    assert old.read_bytes() == b"old"
+    assert left_in(tmp_path / "out") == {"m.png"}
