@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 
 BAR = 0.999
 SLICES = 5
-WAYS = [
-    (order, flips)
-    for order in itertools.permutations(range(3))
-    for flips in itertools.product((0, 1), repeat=3)
-]
+WAYS = list(itertools.product(itertools.permutations(range(3)), itertools.product((0, 1), repeat=3)))
 
 
 def cuboid(case: Case, image: Image) -> tuple[float, ...]:

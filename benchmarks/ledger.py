@@ -49,7 +49,7 @@ class Ledger:
     def add(self, **row: Any) -> dict[str, Any]:
         """Keep a result; it is on disk when this returns."""
         RUNS.mkdir(exist_ok=True)
-        broken = self.path.exists() and not self.path.read_bytes()[-1:] == b"\n" and self.path.stat().st_size
+        broken = self.path.exists() and self.path.read_bytes()[-1:] != b"\n" and self.path.stat().st_size
         with self.path.open("a") as file:
             file.write(("\n" if broken else "") + json.dumps(row) + "\n")
             file.flush()
@@ -78,9 +78,8 @@ def code_version(*modules: str) -> str:
         tree = ast.parse((PACKAGE / module).read_text())
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
-            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-                if isinstance(body[0].value, ast.Constant):
-                    body.pop(0)
+            if isinstance(body, list):
+                body[:] = [n for n in body if not _is_text(n)]
         digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:12]
 
@@ -122,6 +121,10 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
             print(f"{what}: {done} of {total} ({name})", file=sys.stderr, flush=True)
 
     yield step
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _cell(value: Any) -> str:

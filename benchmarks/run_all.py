@@ -50,14 +50,8 @@ def authors_reference(facts: list[list[Any]]) -> list[Row]:
     everything = next(f for f in facts if f[0] == "all")
     close = float(everything[5]) < 0.001 and everything[6] > 0.999
     figure = f"{everything[5]}, {everything[6]:.4f}"
-    return [
-        (
-            "authors' steps, second implementation: mean |dDice|, mean IoU",
-            "< 0.001, > 0.999",
-            figure,
-            _verdict(close),
-        )
-    ]
+    name, bar = "authors' steps, second implementation: mean |dDice|, mean IoU", "< 0.001, > 0.999"
+    return [(name, bar, figure, _verdict(close))]
 
 
 def zoom(facts: dict[str, Any]) -> list[Row]:

@@ -1,9 +1,9 @@
 """Zero-shot LiteMedSAM from tight boxes against the figures of the authors' own code on the same data.
 
-Protocol: the tight ground-truth box, zoom off; objects of 20 pixels or more, at most 12 of an image (the first
-ones by id); in a volume the slice of the file's third axis in which the structure is largest. A mask is one
-object, except instances, one file each, and connected parts of `lungs`, `lung` and `nuclei`. Mean Dice over
-objects.
+Protocol: the tight ground-truth box, zoom off; objects of 20 pixels or more, at most 12 of an image (the
+first ones by id); in a volume the slice of the file's third axis in which the structure is largest. A mask is
+one object, except instances, one file each, and connected parts of `lungs`, `lung` and `nuclei`. Mean Dice
+over objects.
 
     python benchmarks/zero_shot.py --sets btcv dsb2018
 """
@@ -58,8 +58,8 @@ BARS = {
 TOLERANCE = 0.01
 VIEWS = ("canonical", "stored", "stored+1")
 NOTE = (
-    "`canonical` is what a user gets (`Model.segment`), `stored` the slice as the file has it, `stored+1` the "
-    "same with boxes that end one pixel later, which is how the bars were measured."
+    "`canonical` is what a user gets (`Model.segment`), `stored` the slice as the file has it, `stored+1` "
+    "the same with boxes that end one pixel later, which is how the bars were measured."
 )
 
 

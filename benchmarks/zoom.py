@@ -92,11 +92,10 @@ def factor_table(objects: list[dict[str, dict[str, Any]]], factors: list[str]) -
     for answers in objects:
         if any(f in answers for f in factors):
             groups[answers["off"]["dataset"], answers["off"]["structure"]].append(answers)
-    lines = [
-        (*key, len(group), float(np.mean([a["off"]["dice"] for a in group])))
-        + tuple(_signed(gain(group, f)) for f in (*factors, "auto"))
-        for key, group in sorted(groups.items())
-    ]
+    lines = []
+    for key, group in sorted(groups.items()):
+        off = float(np.mean([a["off"]["dice"] for a in group]))
+        lines.append((*key, len(group), off, *(_signed(gain(group, f)) for f in (*factors, "auto"))))
     return table(("set", "structure", "objects", "off", *factors, "auto"), lines)
 
 

@@ -30,20 +30,8 @@ from objects import dice, stored_slice
 if TYPE_CHECKING:
     from data import Case
 
-SETS = [
-    "dsb2018",
-    "btcv",
-    "stardist_nuclei",
-    "monuseg",
-    "recist_lesions",
-    "brats2015",
-    "fuseg_wound",
-    "drishti_gs",
-    "biomedparse_demo",
-    "busi",
-    "glas",
-    "acdc",
-]
+SETS = ["dsb2018", "btcv", "stardist_nuclei", "monuseg", "recist_lesions", "brats2015", "fuseg_wound"]
+SETS += ["drishti_gs", "biomedparse_demo", "busi", "glas", "acdc"]
 KEYS = ("dataset", "image", "structure", "number", "side", "precision")
 LARGEST_SEEN = 80
 FACTORS, SIDES = (2, 3, 4, 6), (64, 96, 128, 192)

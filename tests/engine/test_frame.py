@@ -92,24 +92,19 @@ class TestPixels:
 
 
 class TestTokens:
-    def test_a_box_ends_at_its_last_pixel(self) -> None:
+    def test_a_box_is_given_with_its_exclusive_end(self) -> None:
         frame = Frame.of((64, 64), 64, SAM)
         coords, labels = frame.tokens(PlanePrompt(box=(3, 5, 20, 41)))
-        np.testing.assert_array_equal(coords, [[[3, 5], [19, 40]]])
+        np.testing.assert_array_equal(coords, [[[3, 5], [20, 41]]])
         np.testing.assert_array_equal(labels, [[2, 3]])
         assert coords.dtype == labels.dtype == np.float32
 
-    def test_a_box_of_one_pixel_or_less_does_not_turn_over(self) -> None:
-        frame = Frame.of((64, 64), 64, SAM)
-        coords, _ = frame.tokens(PlanePrompt(box=(3, 5, 4, 5.5)))
-        np.testing.assert_array_equal(coords, [[[3, 5], [3, 5]]])
-
     @given(shapes, st.data())
     def test_the_authors_truncate(self, shape: tuple[int, int], data: Any) -> None:
-        """`resize_box_to_256`: int(corner * 256 / longest side), the last pixel included in the box."""
+        """`resize_box_to_256`: int(corner * 256 / longest side)."""
         x0, x1 = sorted(data.draw(st.integers(0, shape[1] - 1)) for _ in range(2))
         y0, y1 = sorted(data.draw(st.integers(0, shape[0] - 1)) for _ in range(2))
-        coords, _ = Frame.of(shape, 256, LITEMEDSAM).tokens(PlanePrompt(box=(x0, y0, x1 + 1, y1 + 1)))
+        coords, _ = Frame.of(shape, 256, LITEMEDSAM).tokens(PlanePrompt(box=(x0, y0, x1, y1)))
         ratio = 256 / max(shape)
         assert coords.ravel().tolist() == [int(v * ratio) for v in (x0, y0, x1, y1)]
 

@@ -79,9 +79,7 @@ def test_masks_agree(
     points = {"box": [], "point": [(0.5, 0.5)], "points": [(0.5, 0.5), (0.2, 0.8)]}.get(kind, [(0.4, 0.4)])
     spots = tuple((x * width, y * height) for x, y in points)
     labels = (1, 0)[: len(spots)]
-    # Our box ends are exclusive, theirs are the last pixel.
-    mine = None if box is None else (box[0], box[1], box[2] + 1, box[3] + 1)
-    got = ours.decode(ours.encode(image), PlanePrompt(box=mine, points=spots, labels=labels))
+    got = ours.decode(ours.encode(image), PlanePrompt(box=box, points=spots, labels=labels))
 
     inputs = processor(
         image,

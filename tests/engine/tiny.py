@@ -51,7 +51,7 @@ EVERYTHING: dict[str, Any] = {"prompts": ("box", "points", "mask"), "mask_output
 
 
 class BrightEngine:
-    """Answers: inside is what is bright in the box (first and last pixel included), or near a point.
+    """Answers: inside is what is bright in the box (corners included), or near a point.
 
     Its embedding is the picture that it was given and its masks have the size of the input, so that all steps
     around it can be followed with the naked eye. Without a box, everything within 6 pixels of a point counts;

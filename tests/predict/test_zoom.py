@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from anytomy.core.errors import OptionError
 from anytomy.engine.frame import PlanePrompt
+from anytomy.engine.model import Decoded
 from anytomy.predict.plane import decode_plane
 from anytomy.predict.zoom import Zoom
 from tests.engine.tiny import EVERYTHING, bright_model
@@ -28,34 +29,74 @@ def boxes(draw: Any) -> Any:
 def test_windows_lie_in_the_picture_and_hold_the_box(case: Any, text: Any) -> None:
     box, (height, width) = case
     assume(box[2] > box[0] and box[3] > box[1])
-    window = Zoom.parse(text).window(box, (height, width), 256)
-    if window is None:
-        return
-    x0, y0, x1, y1 = window
-    assert all(isinstance(v, int) for v in window)
-    assert 0 <= x0 < x1 <= width
-    assert 0 <= y0 < y1 <= height
-    assert (x1 - x0, y1 - y0) != (width, height)
-    # A factor of 1 leaves no room to put the crop on whole pixels.
-    slack = 1
-    assert x0 - slack <= box[0]
-    assert y0 - slack <= box[1]
-    assert box[2] <= x1 + slack
-    assert box[3] <= y1 + slack
+    windows = Zoom.parse(text).windows(box, (height, width))
+    assert windows
+    for window in windows:
+        if window is None:
+            continue
+        x0, y0, x1, y1 = window
+        assert all(isinstance(v, int) for v in window)
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
+        assert (x1 - x0, y1 - y0) != (width, height)
+        # A factor of 1 leaves no room to put the crop on whole pixels.
+        slack = 1
+        assert x0 - slack <= box[0]
+        assert y0 - slack <= box[1]
+        assert box[2] <= x1 + slack
+        assert box[3] <= y1 + slack
 
 
 def test_a_fixed_factor_is_a_square_of_so_many_boxes() -> None:
-    assert Zoom.parse("2").window((40, 50, 60, 60), (200, 200), 256) == (30, 35, 70, 75)
-    assert Zoom.parse(2).window((0, 0, 20, 10), (200, 200), 256) == (0, 0, 40, 40)
-    assert Zoom.parse(2).window((180, 190, 200, 200), (200, 200), 256) == (160, 160, 200, 200)
-    assert Zoom.parse(2).window((40, 50, 160, 60), (200, 200), 256) is None
-    assert Zoom.parse(2).window((40, 5, 100, 20), (30, 200), 256) == (10, 0, 130, 30)
+    assert Zoom.parse("2").windows((40, 50, 60, 60), (200, 200)) == ((30, 35, 70, 75),)
+    assert Zoom.parse(2).windows((0, 0, 20, 10), (200, 200)) == ((0, 0, 40, 40),)
+    assert Zoom.parse(2).windows((180, 190, 200, 200), (200, 200)) == ((160, 160, 200, 200),)
+    assert Zoom.parse(2).windows((40, 50, 160, 60), (200, 200)) == (None,)
+    assert Zoom.parse(2).windows((40, 5, 100, 20), (30, 200)) == ((10, 0, 130, 30),)
+
+
+def test_auto_looks_closer_at_small_boxes_only() -> None:
+    small, large = (100, 100, 116, 110), (100, 100, 150, 110)
+    views = Zoom.parse("auto").windows(small, (256, 256))
+    assert views == (None, (92, 89, 124, 121), (76, 73, 140, 137))
+    assert Zoom.parse("auto").windows(large, (256, 256)) == (None,)
+    assert len(Zoom.parse("auto").windows(large, (1024, 1024))) == 3  # small in the model's input
+
+
+class _Scored:
+    """A model that trusts a view by the size of its picture."""
+
+    def __init__(self, scores: dict[int, float]) -> None:
+        self.scores = scores
+
+    def encode(self, picture: np.ndarray) -> Any:
+        return picture
+
+    def decode(self, embedding: Any, prompt: PlanePrompt) -> Decoded:
+        return Decoded(np.ones(embedding.shape, np.float32), self.scores[embedding.shape[0]])
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ({256: 0.8, 32: 0.7, 64: 0.6}, 256),
+        ({256: 0.8, 32: 0.82, 64: 0.6}, 256),  # the whole picture has a head start
+        ({256: 0.8, 32: 0.84, 64: 0.9}, 64),
+        ({256: 0.8, 32: 0.84, 64: 0.84}, 32),
+    ],
+)
+def test_auto_takes_the_view_that_the_model_trusts(scores: dict[int, float], chosen: int) -> None:
+    picture = np.zeros((256, 256), np.uint8)
+    prompt = PlanePrompt(box=(100, 100, 116, 110))
+    decoded = decode_plane(_Scored(scores), picture, prompt, Zoom.parse("auto"))  # type: ignore[arg-type]
+    assert decoded.score == scores[chosen]
+    assert (decoded.logits > 0).sum() == chosen**2
 
 
 def test_off_and_prompts_without_a_box_see_everything() -> None:
-    assert Zoom.parse("off").window((40, 50, 60, 60), (200, 200), 256) is None
-    assert Zoom.parse("3").window(None, (200, 200), 256) is None
-    assert Zoom.parse("auto").window(None, (200, 200), 256) is None
+    assert Zoom.parse("off").windows((40, 50, 60, 60), (200, 200)) == (None,)
+    assert Zoom.parse("3").windows(None, (200, 200)) == (None,)
+    assert Zoom.parse("auto").windows(None, (200, 200)) == (None,)
 
 
 @pytest.mark.parametrize("text", ["", "on", "0.5", "-2", "nan", "inf", "1e999", None, "2,5", (2,)])

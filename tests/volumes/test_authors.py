@@ -16,7 +16,7 @@ from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.placing import Track
 from anytomy.predict.zoom import Zoom
 from anytomy.volumes.authors import Authors
-from anytomy.volumes.strategy import strategy as by_name
+from anytomy.volumes.registry import strategy as by_name
 from tests.engine.tiny import EVERYTHING, BrightEngine, bright_model
 from tests.volumes.strategy_contract import BOXES, OFF, StrategyContract, masks, placed, volume
 
@@ -73,7 +73,7 @@ def longest_side(array: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def their_way(
     volume: NDArray[np.uint8], box: tuple[int, ...], encode: Encode, decode: Decode, size: int = 256
 ) -> NDArray[np.bool_]:
-    """`MedSAM_infer_npz_3D` for one object; `box` holds first and last voxels, as their files do."""
+    """`MedSAM_infer_npz_3D` for one object; `box` names the last slice, as their files do."""
     x0, y0, z0, x1, y1, z1 = box
     depth, height, width = volume.shape[:3]
     out = np.zeros((depth, height, width), dtype=np.uint8)
@@ -118,9 +118,9 @@ def their_way(
     return out > 0
 
 
-def last_voxels(box: tuple[int, ...]) -> tuple[int, ...]:
-    """Exclusive ends as last voxels."""
-    return (*box[:3], *(v - 1 for v in box[3:]))
+def their_box(box: tuple[int, ...]) -> tuple[int, ...]:
+    """Our box as theirs: they name the last slice; corners within a slice are given as they are."""
+    return (*box[:5], box[5] - 1)
 
 
 def with_engine(engine: Any) -> tuple[Encode, Decode]:
@@ -148,7 +148,7 @@ def test_masks_are_those_of_the_authors_loop(shape: tuple[int, int, int], ends: 
     array = moving_tube(shape)
     z0, z1 = ends[0], shape[0] if ends[1] is None else ends[1] % shape[0]
     box = tuple(int(v) for v in (0.22 * shape[2], 0.28 * shape[1], z0, 0.66 * shape[2], 0.75 * shape[1], z1))
-    expected = their_way(array, last_voxels(box), *with_engine(BrightEngine()))
+    expected = their_way(array, their_box(box), *with_engine(BrightEngine()))
     result = bright_model(input_size=256).segment(Image.from_array(array), [Prompt(box=box)])
     assert expected.any()
     np.testing.assert_array_equal(result.masks[0], expected)
@@ -159,7 +159,7 @@ def test_many_objects_are_as_one_after_the_other() -> None:
     model = bright_model(input_size=256)
     result = model.segment(Image.from_array(array), [Prompt(box=box) for box in BOXES])
     for box, mask in zip(BOXES, result.masks, strict=True):
-        np.testing.assert_array_equal(mask, their_way(array, last_voxels(box), *with_engine(BrightEngine())))
+        np.testing.assert_array_equal(mask, their_way(array, their_box(box), *with_engine(BrightEngine())))
 
 
 def test_the_box_comes_back_where_the_object_was_lost() -> None:
@@ -170,7 +170,7 @@ def test_the_box_comes_back_where_the_object_was_lost() -> None:
     bright_model(engine=engine).segment(Image.from_array(array), [Prompt(box=(10, 20, 0, 30, 40, 5))])
     asked = [coords.ravel().tolist() for coords, _ in engine.asked]
     # Middle; up with the grown mask (1 pixel of 64), then the given box; the same down.
-    grown, given = [9, 19, 30, 40], [10, 20, 29, 39]
+    grown, given = [9, 19, 30, 40], [10, 20, 30, 40]
     assert asked == [given, grown, given, grown, given]
 
 
@@ -292,7 +292,7 @@ def test_the_published_model_on_a_real_volume(
     result = model.segment(Image.from_array(grey), prompts)
     assert model.encodings == len({s for p in prompts for s in range(int(p.box[2]), int(p.box[5]))})
     for prompt, mask in zip(prompts, result.masks, strict=True):
-        expected = their_way(grey, last_voxels(tuple(int(v) for v in prompt.box)), *with_engine(engine))
+        expected = their_way(grey, their_box(tuple(int(v) for v in prompt.box)), *with_engine(engine))
         overlap = (mask & expected).sum() / (mask | expected).sum()
         assert expected.any()
         assert overlap >= 0.995

@@ -77,6 +77,8 @@ class IntensityPolicy:
             return GreyScale(self.low, self.high, keep=False, zero_is_black=False)
         if self.kind == "percentile":
             low, high = nonzero_percentiles(image, (self.low, self.high))
+            if low == high:  # one value everywhere but in the background: a mask, say
+                low, high, _ = value_range(image)
             return GreyScale(low, high, keep=False, zero_is_black=True)
         if image.array.dtype != np.uint8:
             low, high, _ = value_range(image)

@@ -1,8 +1,9 @@
 """Looking closer: encode a crop around the box instead of the whole picture.
 
 A model with a small input sees a nucleus of 15 pixels in a large picture as a smear. A crop shows it larger,
-but also without its surroundings, which the model was trained to see: what helps nuclei hurts organs. `auto`
-therefore zooms only where the box would be tiny in the model's input and the picture has detail to offer.
+but without the surroundings that the model was trained to see: what helps nuclei hurts organs, and no single
+factor suits all small objects. `auto` therefore looks at boxes that are small in the model's input in several
+ways, the whole picture and two crops, and takes the answer that the model itself trusts most.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ Box = tuple[float, float, float, float]
 Window = tuple[int, int, int, int]
 
 # Measured with LiteMedSAM by benchmarks/zoom.py; see docs/zoom.md.
-AUTO_FACTOR = 4.0
-AUTO_LARGEST_SIDE = 28.0
+AUTO_FACTORS = (2.0, 4.0)
+# Boxes up to this side, on a scale of 256 pixels for the longer side of the picture.
+AUTO_LARGEST_SIDE = 32.0
+# How much higher a crop's score must be than that of the whole picture, which is what it was trained on.
+AUTO_HEAD_START = 0.03
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,11 @@ class Zoom:
 
     Attributes:
         mode: `off`, `auto` or `fixed`.
-        factor: Side of the crop in multiples of the box's longer side.
+        factor: Side of a fixed crop in multiples of the box's longer side.
     """
 
     mode: str = "off"
-    factor: float = AUTO_FACTOR
+    factor: float = 1.0
 
     @classmethod
     def parse(cls, text: str | float) -> Zoom:
@@ -49,25 +53,24 @@ class Zoom:
             raise OptionError(f"expected a zoom of off, auto or a factor of 1 or more, got {text!r}")
         return cls(mode="fixed", factor=factor)
 
-    def window(self, box: Box | None, shape: tuple[int, int], input_size: int) -> Window | None:
-        """The crop `x0, y0, x1, y1` for a box, or None for the whole picture.
+    def windows(self, box: Box | None, shape: tuple[int, int]) -> tuple[Window | None, ...]:
+        """The crops `x0, y0, x1, y1` to look at, None for the whole picture; never empty.
 
         Decided from box and picture alone.
 
         Args:
             box: `x0, y0, x1, y1` in pixels, ends exclusive; a prompt without a box is not zoomed.
             shape: `(y, x)` of the picture.
-            input_size: Side of the model's input.
         """
         if self.mode == "off" or box is None:
-            return None
+            return (None,)
         longer = max(box[2] - box[0], box[3] - box[1])
-        if self.mode == "auto":
-            # Sides on a scale of 256, whatever the input: that is what the rule was measured on.
-            seen = longer * 256 / max(shape)
-            if seen > AUTO_LARGEST_SIDE:
-                return None
-        return _square(box, shape, math.ceil(longer * self.factor))
+        if self.mode == "fixed":
+            return (_square(box, shape, math.ceil(longer * self.factor)),)
+        if longer * 256 / max(shape) > AUTO_LARGEST_SIDE:
+            return (None,)
+        crops = (_square(box, shape, math.ceil(longer * factor)) for factor in AUTO_FACTORS)
+        return (None, *(crop for crop in crops if crop is not None))
 
 
 def _square(box: Box, shape: tuple[int, int], side: int) -> Window | None:
