@@ -130,10 +130,9 @@ class Frame:
         Labels: 0 background, 1 object, 2 and 3 the corners of the box, -1 the padding point that SAM was
         trained with when there is no box.
 
-        The exclusive end of a box is given to the model as it is, one pixel beyond the last one: of the two
-        readings this is the one that gives the figures published for these weights, and models forgive a
-        box that is too large sooner than one that is too small (performance on 29 structures: equal on large
-        ones, up to 0.09 Dice better on thin ones; see docs/benchmarks.md).
+        The exclusive end of a box is given to the model as it is, one pixel beyond the last one. Of the two
+        readings this is the one that reproduces the figures known of LiteMedSAM; ending on the last pixel
+        costs thin structures up to 0.08 Dice (portal veins 0.30 against 0.38) and gains nuclei 0.01.
         """
         coords: list[Any] = [np.asarray(p) * self._scale_xy for p in prompt.points]
         labels = [float(v) for v in prompt.labels]
