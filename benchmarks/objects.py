@@ -64,8 +64,7 @@ def measure(
         model: The model.
         every: The cases.
         asked: Views and zooms (`off`, `auto` or a factor). `canonical` goes through `Model.segment`;
-            `stored` shows the slice as the file has it; `stored+1` also gives the model the pixel after the
-            last one as the end of the box, as the run did that the bars of `zero_shot.py` come from.
+            `stored` shows the slice as the file has it.
         wanted: Which objects, from box and image size (a row without results).
     """
     kept = ledger()
@@ -137,10 +136,7 @@ def _find(model: Model, image: Image, targets: list[Target], view: str, zoom: st
         return list(zip(masks, result.scores, strict=True))
     found = []
     for target in targets:
-        x0, y0, x1, y1 = target.box
-        beyond = 1 if view == "stored+1" else 0
-        prompt = PlanePrompt(box=(x0, y0, x1 + beyond, y1 + beyond))
         picture = stored_slice(image, model, target.slice)
-        decoded = decode_plane(model, picture, prompt, Zoom.parse(zoom))
+        decoded = decode_plane(model, picture, PlanePrompt(box=target.box), Zoom.parse(zoom))
         found.append((decoded.logits > 0, decoded.score))
     return found

@@ -38,7 +38,7 @@ def small(row: dict[str, Any]) -> bool:
 
 def closer(row: dict[str, Any]) -> bool:
     """Whether `auto` looks at a crop of this object."""
-    return Zoom.parse("auto").window(tuple(row["box"]), tuple(row["shape"]), INPUT) is not None
+    return len(Zoom.parse("auto").windows(tuple(row["box"]), tuple(row["shape"]))) > 1
 
 
 def paired(rows: Iterable[dict[str, Any]]) -> list[dict[str, dict[str, Any]]]:

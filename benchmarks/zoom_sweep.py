@@ -11,10 +11,9 @@ what was seen there holds.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,41 +21,55 @@ import numpy as np
 import anytomy
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.plane import decode_plane
-from anytomy.predict.zoom import Zoom
+from anytomy.predict.zoom import AUTO_FACTORS, AUTO_HEAD_START, AUTO_LARGEST_SIDE, Zoom
 from data import arguments, cases, loaded
 from ledger import Ledger, progress, publish, table
-from objects import dice, stored_slice
+from objects import OBJECT, code_of, dice, stored_slice
 
 if TYPE_CHECKING:
     from data import Case
 
 SETS = ["dsb2018", "btcv", "stardist_nuclei", "monuseg", "recist_lesions", "brats2015", "fuseg_wound"]
 SETS += ["drishti_gs", "biomedparse_demo", "busi", "glas", "acdc"]
-KEYS = ("dataset", "image", "structure", "number", "side", "precision")
+KEYS = (*OBJECT, "side", "precision", "code")
 LARGEST_SEEN = 80
 FACTORS, SIDES = (2, 3, 4, 6), (64, 96, 128, 192)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to decide.
+    """One way to decide: of the whole picture and some crops the answer with the highest score.
 
     Attributes:
-        seen: Largest box side, in model pixels on a scale of 256.
-        factor: Side of the crop in box sides.
-        least: Least side of the crop in the picture's pixels.
-        margin: By how much the model's own score of the crop must be higher; None takes every crop.
+        seen: Largest box side, in model pixels on a scale of 256; larger boxes are left alone.
+        factors: Sides of the crops in box sides.
+        least: Least side of a crop in the picture's pixels.
+        margin: By how much a crop's score must be above the whole picture's; None takes the crop anyway.
     """
 
     seen: float
-    factor: float
+    factors: tuple[float, ...]
     least: float
     margin: float | None
 
 
+# Each constant is varied around the rule that is used (the first), and some other families stand beside it.
+USED = Rule(AUTO_LARGEST_SIDE, AUTO_FACTORS, 0, AUTO_HEAD_START)
+RULES = [
+    USED,
+    *(replace(USED, seen=v) for v in (24, 40, 64)),
+    *(replace(USED, margin=v) for v in (0, 0.05, 0.1)),
+    *(replace(USED, factors=v) for v in ((2,), (3,), (4,), (6,), (2, 3, 4, 6))),
+    *(replace(USED, least=v) for v in (64, 96, 128)),
+    *(replace(USED, factors=(4,), least=v) for v in (64, 96, 128)),
+    *(replace(USED, factors=(f,), margin=None) for f in (2, 3, 4, 6)),
+    *(replace(USED, factors=(4,), least=v, margin=None) for v in (64, 96, 128)),
+]
+
+
 def measure(every: list[Case], per_image: int, threads: int | None, precision: str) -> Ledger:
     """Dice and score of every object through every crop."""
-    kept = Ledger("zoom_sweep", KEYS)
+    kept, code = Ledger("zoom_sweep", KEYS), code_of("off")
     model = anytomy.load("litemedsam", threads=threads, precision=precision)
     with progress("sweep", len(every)) as step:
         for case, image, targets in loaded(every):
@@ -69,13 +82,18 @@ def measure(every: list[Case], per_image: int, threads: int | None, precision: s
                 for side in _sides(longer, max(target.mask.shape)):
                     named = {"structure": target.structure, "number": target.number, "side": side}
                     fields = {"dataset": case.dataset, "image": case.image_path, **named}
-                    if kept.get(**fields, precision=precision):
+                    if kept.get(**fields, precision=precision, code=code):
                         continue
                     picture = stored_slice(image, model, target.slice) if picture is None else picture
                     zoom = Zoom("fixed", side / longer - 1e-9) if side else Zoom("off")
                     found = decode_plane(model, picture, prompt, zoom)
                     quality = dice(found.logits > 0, target.mask)
-                    shown = {"box": target.box, "shape": target.mask.shape, "precision": precision}
+                    shown = {
+                        "box": target.box,
+                        "shape": target.mask.shape,
+                        "precision": precision,
+                        "code": code,
+                    }
                     kept.add(**fields, **shown, dice=quality, score=found.score)
             step(case.dataset)
     return kept
@@ -85,12 +103,15 @@ def decide(rule: Rule, sides: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The answer that a rule takes of one object's answers by side (0 is the whole picture)."""
     whole = sides[0]
     longer, size = _longer(whole["box"]), max(whole["shape"])
-    wanted = max(rule.factor * longer, rule.least)
-    if longer * 256 / size > rule.seen or wanted >= size or len(sides) < 2:
+    crops = [s for s in sides if s]
+    if longer * 256 / size > rule.seen or not crops:
         return whole
-    near = min((s for s in sides if s), key=lambda s: abs(math.log(s / wanted)))
-    surer = rule.margin is None or sides[near]["score"] > whole["score"] + rule.margin
-    return sides[near] if surer else whole
+    wanted = [w for w in (max(f * longer, rule.least) for f in rule.factors) if w < size]
+    seen = [sides[min(crops, key=lambda s: abs(math.log(s / w)))] for w in wanted]
+    if rule.margin is None:
+        return seen[0] if seen else whole
+    best = max(seen, key=lambda row: row["score"], default=whole)
+    return best if best["score"] > whole["score"] + rule.margin else whole
 
 
 def gains(rule: Rule, objects: list[dict[int, dict[str, Any]]]) -> dict[str, float]:
@@ -124,23 +145,20 @@ def main() -> None:
     kept = measure(cases(options.data, options.sets), options.per_image, options.threads, options.precision)
     found: dict[Any, dict[int, dict[str, Any]]] = defaultdict(dict)
     for row in kept:
-        if row["precision"] == options.precision:
+        if row["precision"] == options.precision and row["code"] == code_of("off"):
             found[row["dataset"], row["image"], row["structure"], row["number"]][row["side"]] = row
     objects = [sides for sides in found.values() if 0 in sides]
     halves = [[o for o in objects if half(o[0]["image"]) == h] for h in (0, 1)]
     names = sorted({o[0]["dataset"] for o in objects})
     lines = []
-    for rule in (
-        Rule(*values)
-        for values in itertools.product((24, 32, 48, 64), (2, 3, 4, 6), (0, 64, 96, 128), (None, 0.0, 0.05))
-    ):
-        parts = [gains(rule, h) for h in halves]
-        every = gains(rule, objects)
-        margin = "none" if rule.margin is None else f"{rule.margin:g}"
-        mean, least = [float(np.mean(list(p.values()))) for p in parts], [min(p.values()) for p in parts]
-        numbers = [*mean, *least, *(every[n] for n in names)]
-        lines.append((rule.seen, rule.factor, rule.least, margin, *(f"{v:+.3f}" for v in numbers)))
-    head = ("box at most", "factor", "crop at least", "margin", "mean A", "mean B", "least A", "least B")
+    for rule in RULES:
+        parts, every = [gains(rule, h) for h in halves], gains(rule, objects)
+        name = (f"{rule.seen:g}", ", ".join(f"{f:g}" for f in rule.factors), f"{rule.least:g}")
+        margin = "any" if rule.margin is None else f"{rule.margin:g}"
+        numbers = [float(np.mean(list(p.values()))) for p in parts] + [min(p.values()) for p in parts]
+        numbers += [every[n] for n in names]
+        lines.append((*name, margin, *(f"{v:+.3f}" for v in numbers)))
+    head = ("box at most", "factors", "crop at least", "margin", "mean A", "mean B", "least A", "least B")
     counts = ", ".join(f"{n} {sum(o[0]['dataset'] == n for o in objects)}" for n in names)
     note = f"Mean gain in Dice over the whole picture; halves A and B of the images. Objects: {counts}."
     publish("zoom_sweep", table((*head, *names), lines) + "\n\n" + note, lines)

@@ -16,6 +16,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+_CACHE = os.environ.get("ANYTOMY_CACHE")  # before tests get their own
 _connect = socket.socket.connect
 
 settings.register_profile("local", deadline=None, max_examples=50)
@@ -45,6 +46,35 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("no ../shared here")
     return _SHARED
+
+
+def _use_real_cache(patch: pytest.MonkeyPatch) -> None:
+    """Point Anytomy to the developer's cache, and only to what is in it."""
+    if _CACHE is None:
+        patch.delenv("ANYTOMY_CACHE", raising=False)
+    else:
+        patch.setenv("ANYTOMY_CACHE", _CACHE)
+    patch.setenv("ANYTOMY_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def litemedsam_weights() -> Path:
+    """The published LiteMedSAM weights, which `make test` fetches; the test is skipped without them."""
+    from anytomy.core.errors import FetchError
+    from anytomy.zoo import store
+
+    with pytest.MonkeyPatch.context() as patch:
+        _use_real_cache(patch)
+        try:
+            return store.ensure("litemedsam", progress=False)
+        except FetchError as error:
+            pytest.skip(f"the LiteMedSAM weights are not cached: {error}")
+
+
+@pytest.fixture
+def real_cache(monkeypatch: pytest.MonkeyPatch, litemedsam_weights: Path) -> None:
+    """The developer's own cache, with the weights of LiteMedSAM in it."""
+    _use_real_cache(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,32 +13,13 @@ from PIL import Image as Picture
 
 from .conftest import write_prompts, write_scan
 
-_CACHE = os.environ.get("ANYTOMY_CACHE")  # before tests get their own
-
-
-@pytest.fixture
-def cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's cache, and only what is in it."""
-    from anytomy.core.errors import FetchError
-    from anytomy.zoo.store import ensure
-
-    if _CACHE is None:
-        monkeypatch.delenv("ANYTOMY_CACHE")
-    else:
-        monkeypatch.setenv("ANYTOMY_CACHE", _CACHE)
-    monkeypatch.setenv("ANYTOMY_OFFLINE", "1")
-    try:
-        ensure("litemedsam")
-    except FetchError:
-        pytest.skip("no weights of LiteMedSAM here")
-
 
 def anytomy(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "anytomy.cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
 
 
-@pytest.mark.usefixtures("cache")
+@pytest.mark.usefixtures("real_cache")
 def test_a_bright_square_is_found_and_nothing_else_is_printed(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(60, 4, (96, 128))
     values[30:60, 40:80] += 120
@@ -55,7 +35,7 @@ def test_a_bright_square_is_found_and_nothing_else_is_printed(tmp_path: Path) ->
     assert manifest["model"]["weights_sha256"].startswith("79d8c9dca6db")
 
 
-@pytest.mark.usefixtures("cache")
+@pytest.mark.usefixtures("real_cache")
 def test_two_runs_at_once_in_one_folder(tmp_path: Path) -> None:
     for n in range(3):
         write_scan(tmp_path / "cases" / f"c{n}.nii.gz")

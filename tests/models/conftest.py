@@ -105,20 +105,6 @@ def _tiny(kind: str) -> Sam:
 
 
 @pytest.fixture(scope="session")
-def litemedsam_weights() -> Path:
-    """The published LiteMedSAM weights; the test is skipped where they cannot be had."""
-    try:
-        from anytomy.core.errors import FetchError
-        from anytomy.zoo import store
-    except ImportError as error:
-        pytest.skip(f"the store cannot be imported: {error}")
-    try:
-        return store.ensure("litemedsam", progress=False)
-    except FetchError as error:
-        pytest.skip(f"the LiteMedSAM weights are not there: {error}")
-
-
-@pytest.fixture(scope="session")
 def litemedsam(litemedsam_weights: Path) -> Sam:
     """LiteMedSAM with its published weights."""
     from anytomy.models import architectures, checkpoints
