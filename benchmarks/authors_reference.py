@@ -87,11 +87,11 @@ def grey_levels(image: Image) -> NDArray[np.uint8]:
     if image.modality == "CT":
         low, high = 40 - 400 / 2, 40 + 400 / 2
         out = (np.clip(data, low, high) - low) / (high - low) * 255.0
-        return np.uint8(out)
+        return out.astype(np.uint8)
     low, high = np.percentile(data[data != 0], 0.5), np.percentile(data[data != 0], 99.5)
     out = (np.clip(data, low, high) - low) / (high - low) * 255.0
     out[data == 0] = 0
-    return np.uint8(out)
+    return out.astype(np.uint8)
 
 
 def area(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -101,7 +101,7 @@ def area(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     shrink = height <= rgb.shape[0] and width <= rgb.shape[1]
     along = _mean_along if shrink else _lerp_along
     out = along(along(rgb.astype(np.float64), height), width, axis=1)
-    return np.uint8(np.clip(np.floor(out + 0.5), 0, 255))
+    return np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)
 
 
 def _mean_along(values: NDArray[np.float64], size: int, axis: int = 0) -> NDArray[np.float64]:

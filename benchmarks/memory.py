@@ -51,7 +51,7 @@ def volume() -> NDArray[np.int16]:
 def boxes(count: int, segmented: int) -> list[tuple[float, ...]]:
     """Boxes of the tube with different middle slices, which together reach over `segmented` slices."""
     start = (DEPTH - segmented) // 2
-    found = []
+    found: list[tuple[float, ...]] = []
     for i in range(count):
         low, high = start + i * segmented // (2 * count), start + segmented - i * segmented // (4 * count)
         column, row = centre(low + (high - 1 - low) // 2)

@@ -150,7 +150,9 @@ def report(encoding: dict[str, float], rest: dict[str, Any], load: float) -> Non
         "torch big blocks / graph": big / graph,
         **{name: rest[name] for name in BARS if name in rest},
     }
-    lines = [(f"encoder, {name}, s", value, None, "") for name, value in encoding.items()]
+    lines: list[tuple[Any, ...]] = [
+        (f"encoder, {name}, s", value, None, "") for name, value in encoding.items()
+    ]
     for name, value in figures.items():
         ratio = " / " in name
         met = value >= BARS[name] if ratio else value <= BARS[name]

@@ -11,6 +11,7 @@ over objects.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import anytomy
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # What the authors' code gave on the same objects, in the orientation of the stored array. Its boxes ended on
-# the pixel after the last one: boxes that end on the last one give other figures (see docs/benchmarks.md).
-BARS = {
+# the pixel after the last one (docs/benchmarks.md says what other ends give), and volumes were stretched
+# between percentiles even where their values were 8-bit already (view `percentile`).
+BARS: dict[tuple[str, str], Any] = {
     ("kvasir_seg", "polyp"): 0.944,
     ("busi", "tumour"): 0.941,
     ("shenzhen_montgomery_cxr", "lungs"): 0.964,
@@ -55,10 +57,11 @@ BARS = {
     ("drive", "vessel"): 0.241,
 }
 TOLERANCE = 0.01
-VIEWS = ("canonical", "stored")
+VIEWS = ("canonical", "stored", "percentile")
 NOTE = (
-    "`canonical` is what a user gets (`Model.segment`), `stored` the slice as the file has it, which is how "
-    "the bars were measured."
+    "`canonical` is what a user gets (`Model.segment`), `stored` the slice as the file has it, `percentile` "
+    "the same with 8-bit volumes stretched between percentiles, which is how the bars were measured. Where a "
+    "view shows the model nothing new, its figure is that of the view before."
 )
 
 
@@ -89,22 +92,16 @@ def main() -> None:
     lines, facts = [], []
     for (dataset, structure), found in sorted(means(rows).items()):
         bar = BARS.get((dataset, structure))
-        found.setdefault("stored", found["canonical"])
-        gaps = [None if bar is None or v not in found else gap(found[v], bar) for v in VIEWS]
+        for before, view in pairwise(VIEWS):
+            found.setdefault(view, found[before])
+        gaps = [None if bar is None else gap(found[v], bar) for v in VIEWS]
         shown = f"{bar[0]} to {bar[1]}" if isinstance(bar, tuple) else bar
-        verdict = None if gaps[1] is None else ("within" if abs(gaps[1]) <= TOLERANCE else "off")
+        verdict = None if bar is None else ("within" if abs(gaps[-1]) <= TOLERANCE else "off")
         figures = [found.get(v) for v in VIEWS]
         lines.append((dataset, structure, found["objects"], *figures, shown, *map(_signed, gaps), verdict))
         facts.append({"dataset": dataset, "structure": structure, **found, "bar": bar, "gaps": gaps})
-    head = (
-        "set",
-        "structure",
-        "objects",
-        *VIEWS,
-        "bar",
-        *(f"{v} - bar" for v in VIEWS),
-        f"stored within {TOLERANCE}",
-    )
+    gap_names = [f"{v} - bar" for v in VIEWS]
+    head = ("set", "structure", "objects", *VIEWS, "bar", *gap_names, f"within {TOLERANCE}")
     publish("zero_shot", table(head, lines) + "\n\n" + NOTE, facts)
 
 

@@ -279,9 +279,16 @@ class TestModality:
         image = Image.from_array(self.ct.astype(np.int16), modality="MR")
         assert modality_of(image)[:2] == ("MR", False)
 
-    def test_8_bit_is_grey_whatever_made_it(self) -> None:
-        image = Image.from_array(np.zeros((4, 4), np.uint8), modality="CT")
-        assert modality_of(image)[:2] == ("8-bit", False)
+    def test_8_bit_pictures_and_colours_are_grey_levels_whatever_made_them(self) -> None:
+        picture = Image.from_array(np.zeros((4, 4), np.uint8), modality="CT")
+        colours = Image.from_array(np.zeros((2, 4, 4, 3), np.uint8))
+        for image in (picture, colours):
+            assert modality_of(image)[:2] == ("8-bit", False)
+            assert choose_policy(image, CARD).policy.text == "none"
+
+    def test_8_bit_volumes_go_by_percentiles_and_never_by_a_ct_window(self) -> None:
+        image = Image.from_array(np.zeros((2, 4, 4), np.uint8), modality="CT")
+        assert choose_policy(image, CARD).policy.text == "percentile:0.5,99.5"
 
     def test_a_colour_image_is_no_ct(self) -> None:
         colour = np.stack([self.ct] * 3, axis=-1)

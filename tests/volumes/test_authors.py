@@ -149,7 +149,9 @@ def test_masks_are_those_of_the_authors_loop(shape: tuple[int, int, int], ends: 
     z0, z1 = ends[0], shape[0] if ends[1] is None else ends[1] % shape[0]
     box = tuple(int(v) for v in (0.22 * shape[2], 0.28 * shape[1], z0, 0.66 * shape[2], 0.75 * shape[1], z1))
     expected = their_way(array, their_box(box), *with_engine(BrightEngine()))
-    result = bright_model(input_size=256).segment(Image.from_array(array), [Prompt(box=box)])
+    result = bright_model(input_size=256).segment(
+        Image.from_array(array), [Prompt(box=box)], intensity="none"
+    )
     assert expected.any()
     np.testing.assert_array_equal(result.masks[0], expected)
 
@@ -157,7 +159,7 @@ def test_masks_are_those_of_the_authors_loop(shape: tuple[int, int, int], ends: 
 def test_many_objects_are_as_one_after_the_other() -> None:
     array = volume()
     model = bright_model(input_size=256)
-    result = model.segment(Image.from_array(array), [Prompt(box=box) for box in BOXES])
+    result = model.segment(Image.from_array(array), [Prompt(box=box) for box in BOXES], intensity="none")
     for box, mask in zip(BOXES, result.masks, strict=True):
         np.testing.assert_array_equal(mask, their_way(array, their_box(box), *with_engine(BrightEngine())))
 
@@ -289,7 +291,7 @@ def test_the_published_model_on_a_real_volume(
         where = np.argwhere(seen_truth == label)
         low, high = where.min(axis=0), where.max(axis=0) + 1
         prompts.append(Prompt(box=tuple(int(v) for v in (*low[::-1], *high[::-1]))))
-    result = model.segment(Image.from_array(grey), prompts)
+    result = model.segment(Image.from_array(grey), prompts, intensity="none")
     assert model.encodings == len({s for p in prompts for s in range(int(p.box[2]), int(p.box[5]))})
     for prompt, mask in zip(prompts, result.masks, strict=True):
         expected = their_way(grey, their_box(tuple(int(v) for v in prompt.box)), *with_engine(engine))

@@ -161,11 +161,15 @@ def choose_policy(image: Image, policies: Mapping[str, str], option: str = "auto
 def modality_of(image: Image) -> tuple[str, bool, str]:
     """Modality, whether it is a guess, and why.
 
-    8-bit images are grey levels whatever made them. A CT is recognised by whole numbers that reach from air
-    to tissue in HU; anything else without a stated modality is `unknown`.
+    8-bit pictures and colours are grey levels whatever made them. A grey 8-bit volume holds no HU, but its
+    contrast is anybody's: like other volumes it goes by percentiles, as LiteMedSAM's authors do. A CT is
+    recognised by whole numbers that reach from air to tissue in HU; anything else without a stated modality
+    is `unknown`.
     """
     if image.array.dtype == np.uint8:
-        return "8-bit", False, "8-bit values are grey levels already"
+        if image.is_colour or not image.is_volume:
+            return "8-bit", False, "8-bit values are grey levels already"
+        return "8-bit volume", False, "8-bit values are no HU"
     if image.modality:
         return image.modality, False, f"the file says {image.modality}"
     low, high, _ = value_range(image)
