@@ -82,7 +82,7 @@ class Reference:
 def grey_levels(image: Image) -> NDArray[np.uint8]:
     """The challenge's preparation of a whole image: window 40/400 for a CT, else percentiles of non-zero."""
     data = image.array
-    if data.dtype == np.uint8:
+    if data.dtype == np.uint8 and not image.is_volume:
         return data
     if image.modality == "CT":
         low, high = 40 - 400 / 2, 40 + 400 / 2
@@ -170,7 +170,7 @@ def main() -> None:
             every.append(case)
     compared = compare(every, options.threads)
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for row in (r for r in compared if r["code"] == code_of("off")):
+    for row in (r for r in compared if r.get("code") == code_of("off")):
         groups[row["dataset"], row["structure"]].append(row)
         groups["all", ""].append(row)
     lines = []

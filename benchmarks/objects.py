@@ -7,6 +7,7 @@ what was asked (view, zoom), in `runs/objects.jsonl`.
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,9 @@ def ledger() -> Ledger:
     return Ledger("objects", KEYS)
 
 
+@cache
 def code_of(zoom: str) -> str:
-    """The version of the code behind a result."""
+    """The version of the code behind a result; read once, as the code itself is."""
     return code_version(*STEPS, *(() if zoom == "off" else CROPS))
 
 
@@ -64,15 +66,14 @@ def measure(
         model: The model.
         every: The cases.
         asked: Views and zooms (`off`, `auto` or a factor). `canonical` goes through `Model.segment`;
-            `stored` shows the slice as the file has it; `percentile` does so too, and stretches volumes of
-            8-bit values, which are left alone otherwise, as if they were raw.
+            `stored` shows the slice as the file has it, where that is another picture.
         wanted: Which objects, from box and image size (a row without results).
     """
     kept = ledger()
     with progress("objects", len(every)) as step:
         for case, image, targets in _readable(every, step):
             for view, zoom in asked:
-                if _is_same(view, image):
+                if view == "stored" and same_view(image):
                     continue
                 how = {"view": view, "zoom": zoom, "code": code_of(zoom)}
                 facts = [_facts(case, image, t) for t in targets]
@@ -94,18 +95,14 @@ def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     return float(2 * (found & true).sum() / (found.sum() + true.sum()))
 
 
-def _is_same(view: str, image: Image) -> bool:
-    """Whether a view shows the model what an earlier one in its list did."""
-    if view == "percentile":
-        return not image.is_volume or image.array.dtype != np.uint8
-    return view == "stored" and SliceView.canonical(image.geometry) == SliceView.stored(image.geometry)
+def same_view(image: Image) -> bool:
+    """Whether the canonical view shows the slices as they are stored."""
+    return SliceView.canonical(image.geometry) == SliceView.stored(image.geometry)
 
 
-def stored_slice(
-    image: Image, model: Model, slice_: int | None, intensity: str = "auto"
-) -> NDArray[np.uint8]:
-    """Grey levels of a slice as the file stores it, after the model's intensity policy or another one."""
-    grey = choose_policy(image, model.card.intensity, intensity).policy.fit(image)
+def stored_slice(image: Image, model: Model, slice_: int | None) -> NDArray[np.uint8]:
+    """Grey levels of a slice as the file stores it, after the model's intensity policy."""
+    grey = choose_policy(image, model.card.intensity).policy.fit(image)
     return np.ascontiguousarray(grey.apply(image.volume[slice_ or 0]))
 
 
@@ -141,8 +138,7 @@ def _find(model: Model, image: Image, targets: list[Target], view: str, zoom: st
         return list(zip(masks, result.scores, strict=True))
     found = []
     for target in targets:
-        intensity = "percentile:0.5,99.5" if view == "percentile" else "auto"
-        picture = stored_slice(image, model, target.slice, intensity)
+        picture = stored_slice(image, model, target.slice)
         decoded = decode_plane(model, picture, PlanePrompt(box=target.box), Zoom.parse(zoom))
         found.append((decoded.logits > 0, decoded.score))
     return found

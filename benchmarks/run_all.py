@@ -27,7 +27,7 @@ def zero_shot(facts: list[dict[str, Any]]) -> list[Row]:
     """How many structures are within 0.01 of the authors' code, and those that are not."""
     barred = [f for f in facts if f["bar"] is not None]
     rows = []
-    for number, view in enumerate(("canonical", "stored", "percentile")):
+    for number, view in enumerate(("canonical", "stored")):
         there = [f for f in barred if f["gaps"][number] is not None]
         off = [f for f in there if abs(f["gaps"][number]) > 0.01]
         names = ", ".join(f"{f['dataset']} {f['structure']} {f['gaps'][number]:+.3f}" for f in off)

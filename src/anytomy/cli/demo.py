@@ -28,7 +28,8 @@ class Row:
     Attributes:
         case: What was segmented.
         objects: How many.
-        prompts: What was said about each.
+        prompt: What was said about each.
+        intensity: The policy that made grey levels.
         dice: Mean Dice of the objects against ground truth.
         threshold_dice: The same for a plain threshold (Otsu 1979) of the image, inside the same boxes: what
             the easy way would have given.
@@ -37,7 +38,8 @@ class Row:
 
     case: str
     objects: int
-    prompts: str
+    prompt: str
+    intensity: str
     dice: float
     threshold_dice: float
     seconds: float
@@ -76,12 +78,12 @@ def demo(
 
 def _nuclei_2d(model: Model, output: Path) -> Row:
     image, truth = _sample("nuclei2d"), _sample("nuclei2d-mask").array
-    return _run(model, image, truth, output / "nuclei2d.png", "fluorescence nuclei, 2D")
+    return _run(model, image, truth, output / "nuclei2d.png", "nuclei, 2D")
 
 
 def _nuclei_3d(model: Model, output: Path) -> Row:
     image, truth = _sample("nuclei3d"), _sample("nuclei3d-mask").array
-    return _run(model, image, truth, output / "nuclei3d.tif", "fluorescence nuclei, 3D")
+    return _run(model, image, truth, output / "nuclei3d.tif", "nuclei, 3D")
 
 
 def _brain_slice(model: Model, output: Path) -> Row:
@@ -99,7 +101,7 @@ def _brain(model: Model, output: Path) -> Row:
     The template is skull-stripped, so that a threshold finds it as well: the table shows it.
     """
     image, truth = _brain_sample()
-    return _run(model, image, truth, output / "brain.nii.gz", "brain, MR, volume", intensity="window:60,30")
+    return _run(model, image, truth, output / "brain.nii.gz", "brain, MR, volume", intensity="window:90,45")
 
 
 def _brain_sample() -> tuple[Image, Array]:
@@ -124,8 +126,16 @@ def _run(model: Model, image: Image, truth: Array, path: Path, case: str, *, int
     preview(image, result, result.grey, path.with_name(path.name.split(".")[0] + "-preview.png"))
     ours = [dice(mask, truth == i) for mask, i in zip(result.masks, ids, strict=True)]
     plain = [dice(bright & _inside(p, truth.shape), truth == i) for p, i in zip(prompts, ids, strict=True)]
-    words = f"{'3D box' if image.is_volume else 'box'}, intensity {result.intensity.policy.text}"
-    return Row(case, len(ids), words, float(np.mean(ours)), float(np.mean(plain)), result.details["seconds"])
+    prompt = "3D box" if result.details["slices"] > 1 else "box"
+    return Row(
+        case,
+        len(ids),
+        prompt,
+        result.intensity.policy.text,
+        float(np.mean(ours)),
+        float(np.mean(plain)),
+        result.details["seconds"],
+    )
 
 
 def _sample(name: str) -> Image:
@@ -176,22 +186,24 @@ def otsu(values: Array) -> float:
 
 def _markdown(rows: list[Row]) -> str:
     lines = [
-        "| case | objects | prompt | Dice | Dice of a threshold | seconds |",
-        "|---|---|---|---|---|---|",
+        "| case | objects | prompt | intensity | Dice | Dice of a threshold | seconds |",
+        "|---|---|---|---|---|---|---|",
     ]
     for r in rows:
         figures = f"{r.dice:.3f} | {r.threshold_dice:.3f} | {r.seconds:.1f}"
-        lines.append(f"| {r.case} | {r.objects} | {r.prompts} | {figures} |")
+        lines.append(f"| {r.case} | {r.objects} | {r.prompt} | {r.intensity} | {figures} |")
     return "\n".join(lines) + "\n"
 
 
 def _render(console: Console, rows: list[Row], output: Path) -> None:
     from rich.table import Table
 
-    table = Table("case", "objects", "prompt", "Dice", "threshold", "seconds", box=None, pad_edge=False)
+    table = Table(
+        "case", "objects", "prompt", "intensity", "Dice", "threshold", "seconds", box=None, pad_edge=False
+    )
     for r in rows:
         figures = (f"{r.dice:.3f}", f"{r.threshold_dice:.3f}", f"{r.seconds:.1f}")
-        table.add_row(r.case, str(r.objects), r.prompts, *figures)
+        table.add_row(r.case, str(r.objects), r.prompt, r.intensity, *figures)
     console.print(table)
     console.print(
         f"masks, pictures and this table are in {output}/; threshold: Otsu inside the same boxes",
