@@ -1,9 +1,9 @@
 """Looking closer: encode a crop around the box instead of the whole picture.
 
 A model with a small input sees a nucleus of 15 pixels in a large picture as a smear. A crop shows it larger,
-but without the surroundings that the model was trained to see: what helps nuclei hurts organs, and no single
-factor suits all small objects. `auto` therefore looks at boxes that are small in the model's input in several
-ways, the whole picture and two crops, and takes the answer that the model itself trusts most.
+but without the surroundings that the model was trained to see: what helps nuclei hurts organs. `auto`
+therefore looks at boxes that are small in the model's input twice, in the whole picture and in a crop, and
+takes the answer that the model itself trusts more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ Box = tuple[float, float, float, float]
 Window = tuple[int, int, int, int]
 
 # Measured with LiteMedSAM by benchmarks/zoom.py; see docs/zoom.md.
-AUTO_FACTORS = (2.0, 4.0)
+AUTO_FACTOR = 4.0
+# Least side of the crop in pixels: enlarged further, a picture has no more to show.
+AUTO_LEAST_SIDE = 96.0
 # Boxes up to this side, on a scale of 256 pixels for the longer side of the picture.
 AUTO_LARGEST_SIDE = 32.0
 # How much higher a crop's score must be than that of the whole picture, which is what it was trained on.
@@ -69,8 +71,8 @@ class Zoom:
             return (_square(box, shape, math.ceil(longer * self.factor)),)
         if longer * 256 / max(shape) > AUTO_LARGEST_SIDE:
             return (None,)
-        crops = (_square(box, shape, math.ceil(longer * factor)) for factor in AUTO_FACTORS)
-        return (None, *(crop for crop in crops if crop is not None))
+        crop = _square(box, shape, math.ceil(max(longer * AUTO_FACTOR, AUTO_LEAST_SIDE)))
+        return (None,) if crop is None else (None, crop)
 
 
 def _square(box: Box, shape: tuple[int, int], side: int) -> Window | None:
