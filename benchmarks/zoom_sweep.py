@@ -21,7 +21,7 @@ import numpy as np
 import anytomy
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.plane import decode_plane
-from anytomy.predict.zoom import AUTO_FACTORS, AUTO_HEAD_START, AUTO_LARGEST_SIDE, Zoom
+from anytomy.predict.zoom import AUTO_FACTOR, AUTO_HEAD_START, AUTO_LARGEST_SIDE, AUTO_LEAST_SIDE, Zoom
 from data import arguments, cases, loaded
 from ledger import Ledger, progress, publish, table
 from objects import OBJECT, code_of, dice, stored_slice
@@ -54,7 +54,7 @@ class Rule:
 
 
 # Each constant is varied around the rule that is used (the first), and some other families stand beside it.
-USED = Rule(AUTO_LARGEST_SIDE, AUTO_FACTORS, 0, AUTO_HEAD_START)
+USED = Rule(AUTO_LARGEST_SIDE, (AUTO_FACTOR,), AUTO_LEAST_SIDE, AUTO_HEAD_START)
 RULES = [
     USED,
     *(replace(USED, seen=v) for v in (24, 40, 64)),

@@ -93,9 +93,12 @@ def segment_case(
 
 def _load(options: Options) -> Model:
     from anytomy.engine.cache import EmbeddingCache
+    from anytomy.engine.threads import keep_big_blocks
     from anytomy.predict.model import load
     from anytomy.zoo.home import cache_dir
 
+    if options.engine == "torch":
+        keep_big_blocks()
     cache = EmbeddingCache(directory=cache_dir("embeddings")) if options.cache_embeddings else None
     return load(
         options.model,
