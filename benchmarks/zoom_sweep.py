@@ -60,8 +60,8 @@ RULES = [
     *(replace(USED, seen=v) for v in (24, 40, 64)),
     *(replace(USED, margin=v) for v in (0, 0.05, 0.1)),
     *(replace(USED, factors=v) for v in ((2,), (3,), (4,), (6,), (2, 3, 4, 6))),
-    *(replace(USED, least=v) for v in (64, 96, 128)),
-    *(replace(USED, factors=(4,), least=v) for v in (64, 96, 128)),
+    *(replace(USED, least=v) for v in (0, 64, 128)),
+    *(replace(USED, factors=(2, 4), least=v) for v in (0, 64, 96, 128)),
     *(replace(USED, factors=(f,), margin=None) for f in (2, 3, 4, 6)),
     *(replace(USED, factors=(4,), least=v, margin=None) for v in (64, 96, 128)),
 ]
