@@ -115,9 +115,10 @@ def _say_guess(result: Result) -> None:
     if choice.guessed:
         import warnings
 
+        what = "unknown" if choice.modality == "unknown" else f"guessed as {choice.modality}"
         warnings.warn(
-            f"modality guessed as {choice.modality} ({choice.why}), intensity {choice.policy.text}; "
-            "--intensity says otherwise",
+            f"{result.image.name}: modality {what} ({choice.why}), so intensity is {choice.policy.text}; "
+            "choose another with --intensity",
             AnytomyWarning,
             stacklevel=2,
         )
