@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.file_server import server  # noqa: F401  (a fixture)
+
 # Read when numpy and torch are imported, which is later: two workers on two cores take one thread each.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
@@ -83,7 +85,7 @@ def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     state = tmp_path_factory.getbasetemp() / "state"
     monkeypatch.setenv("ANYTOMY_HOME", str(state / "home"))
     monkeypatch.setenv("ANYTOMY_CACHE", str(state / "cache"))
-    for name in ("ANYTOMY_MIRROR", "ANYTOMY_OFFLINE"):
+    for name in ("ANYTOMY_DATA", "ANYTOMY_MIRROR", "ANYTOMY_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anytomy import datasets
     from anytomy.core.errors import AnytomyError, AnytomyWarning
     from anytomy.core.geometry import Geometry
     from anytomy.core.image import Image
@@ -35,6 +36,7 @@ __all__ = [
     "Prediction",
     "Prompt",
     "Result",
+    "datasets",
     "load",
     "read",
 ]
@@ -56,10 +58,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import public names when they are first used, so that `import anytomy` costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'anytomy' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "datasets":
+        return import_module("anytomy.datasets")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anytomy' has no attribute {name!r}")
     return getattr(import_module(f"anytomy.{_HOMES[name]}"), name)
 
 

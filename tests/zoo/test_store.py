@@ -17,8 +17,9 @@ from anytomy.core.errors import ChecksumError, FetchError, OfflineError, OutputE
 from anytomy.zoo import checksum, download, store
 from anytomy.zoo.artifact import Artifact
 from anytomy.zoo.store import ensure, fetch
+from tests.file_server import Server
 
-from .conftest import PAYLOAD, Server, artifact
+from .conftest import PAYLOAD, artifact
 
 WRONG = b"not it" * 1000
 

@@ -120,7 +120,7 @@ def _intensity(choice: PolicyChoice, grey: GreyScale, model: str) -> dict[str, A
 def _render(console: Console, data: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from anytomy.report.contact_sheet import PLACELESS
+    from anytomy.core.image import PLACELESS
 
     geometry, values, intensity = data["geometry"], data["values"], data["intensity"]
     rows: list[tuple[str, str]] = []

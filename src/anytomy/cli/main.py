@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from anytomy import __version__
-from anytomy.cli import cache, models
+from anytomy.cli import bench, cache, models
 from anytomy.cli.demo import demo
 from anytomy.cli.doctor import doctor
 from anytomy.cli.info import info
@@ -33,6 +33,7 @@ app.command()(info)
 app.command()(doctor)
 app.command()(demo)
 app.add_typer(models.app)
+app.add_typer(bench.app)
 app.add_typer(cache.app)
 
 

@@ -7,6 +7,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
+def units_bar(title: str, *, shown: bool = True) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar over units of work with the time left and the name of the latest; as `slices_bar`."""
+    with slices_bar(title, shown=shown) as step:
+        yield None if step is None else lambda done, total, name: step(done, total)
+
+
+@contextmanager
 def slices_bar(title: str, *, shown: bool = True) -> Iterator[Callable[[int, int], None] | None]:
     """A bar over slices with the time left; yields `step(done, total)`, or None where nobody looks."""
     from rich.console import Console

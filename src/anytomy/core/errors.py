@@ -6,6 +6,7 @@ AnytomyError
 │   ├── GeometryError          shear, missing slices, mixed spacing, mismatched grids
 │   ├── PromptError            outside the image, reversed, duplicate id, broken prompt file
 │   │   └── UnsupportedPromptError   the model never learned this kind of prompt
+│   ├── DatasetError           unknown data set, broken card, a folder nothing is recognised in
 │   └── OptionError            a wrong value of an option
 ├── OutputError                an output cannot be written (ending, permission, full disk)
 ├── ModelError                 unknown model, broken card, weights that do not fit
@@ -55,6 +56,10 @@ class PromptError(InputError):
 
 class UnsupportedPromptError(PromptError):
     """The model never learned this kind of prompt."""
+
+
+class DatasetError(InputError):
+    """A data set is unknown, its card is broken, or its files are not laid out as expected."""
 
 
 class OptionError(InputError):

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Formats that say nothing of millimetres, or whose resolution says nothing of a body.
+PLACELESS = frozenset({"png", "jpeg", "bmp", "gif", "tiff", "npz", "npy", ""})
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """Pixels or voxels and where they lie.
@@ -98,6 +102,11 @@ class Image:
     def is_colour(self) -> bool:
         """Whether the last array axis holds red, green and blue."""
         return self.array.ndim == (4 if self.is_volume else 3)
+
+    @property
+    def has_place(self) -> bool:
+        """Whether its format says where pixels lie in mm."""
+        return self.format not in PLACELESS
 
     @property
     def volume(self) -> NDArray[Any]:

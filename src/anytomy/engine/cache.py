@@ -56,7 +56,13 @@ class EmbeddingCache:
 
     @contextlib.contextmanager
     def spilling(self) -> Iterator[None]:
-        """While this is open, what falls out of memory is kept in a temporary folder, in full precision."""
+        """While this is open, what falls out of memory is kept in a temporary folder, in full precision.
+
+        Inside of another one it is that one.
+        """
+        if self._spill is not None:
+            yield
+            return
         with tempfile.TemporaryDirectory(prefix="anytomy-", ignore_cleanup_errors=True) as folder:
             self._spill = Path(folder)
             try:

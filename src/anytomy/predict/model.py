@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from anytomy.core.image import Image
+    from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
     from anytomy.engine.cache import EmbeddingCache
     from anytomy.predict.result import Result
@@ -42,6 +43,7 @@ class Model(LoadedModel):
         overlap: str = "higher-logit",
         largest: bool = False,
         fill_holes: bool = False,
+        grey: GreyScale | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Result:
         """Segment objects in an image or a volume; see `anytomy.predict.segment.segment`."""
@@ -56,6 +58,7 @@ class Model(LoadedModel):
             overlap=overlap,
             largest=largest,
             fill_holes=fill_holes,
+            grey=grey,
             progress=progress,
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from anytomy.core.image import Image
+    from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
     from anytomy.engine.model import PromptableModel
     from anytomy.predict.placing import Track
@@ -40,6 +41,7 @@ def segment(
     overlap: str = "higher-logit",
     largest: bool = False,
     fill_holes: bool = False,
+    grey: GreyScale | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Segment objects in an image or a volume.
@@ -55,6 +57,7 @@ def segment(
         overlap: How the label map resolves overlaps: `higher-logit`, `last`, `keep`.
         largest: Keep only the largest part of each object.
         fill_holes: Fill enclosed holes of each object.
+        grey: The fitted policy, from an earlier result on the same image; fitted here where None.
         progress: Called with slices done and slices in all.
 
     Raises:
@@ -71,7 +74,7 @@ def segment(
     )
     asked, view, tracks, carry = request.prompts, request.view, request.tracks, request.strategy
     choice = choose_policy(image, model.card.intensity, intensity)
-    grey = choice.policy.fit(image)
+    grey = grey or choice.policy.fit(image)
     visits = carry.visits(tracks)
     canvas = Canvas(view, image.geometry.shape_zyx, asked, overlap=overlap, visits=visits)
     encoded_before = getattr(model, "encodings", 0)

@@ -28,7 +28,6 @@ _HEADER = 50
 _PLANES = ("sagittal", "coronal", "axial")
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 # Pictures and stacks of them: their grid is not placed in a body, so that letters would be invented.
-PLACELESS = ("png", "jpeg", "bmp", "gif", "tiff", "npz", "npy")
 
 
 class _Window(NamedTuple):
@@ -243,7 +242,7 @@ def _draw_signs(
 def _annotate(canvas: Canvas, view: SliceView, image: Image, index: int, height: int, width: int) -> None:
     axis = "xyz"[view.axes[2]]
     canvas.text(f"{axis} {view.slice_to_view(index)}", (7, 5), rim=True)
-    if image.format in PLACELESS:
+    if not image.has_place:
         return
     right, bottom = (_letter(image.geometry, view, which) for which in (0, 1))
     left, top = (_letter(image.geometry, view, which, back=True) for which in (0, 1))
@@ -268,7 +267,7 @@ def _write_header(
     sheet: Canvas, view: SliceView, image: Image, grey: GreyScale, width: int, *, zoomed: bool
 ) -> None:
     across = view.axes[2]
-    plane = "" if image.format in PLACELESS else f" ({_PLANES[image.geometry.nearest_axes[across]]})"
+    plane = "" if not image.has_place else f" ({_PLANES[image.geometry.nearest_axes[across]]})"
     facts = [
         f"slices across {'xyz'[across]}{plane}",
         " x ".join(str(n) for n in image.geometry.size_xyz),

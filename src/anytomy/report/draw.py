@@ -68,8 +68,11 @@ class Canvas:
         """The picture so far, uint8 `(row, column, 3)`."""
         return np.array(self._image)
 
-    def mask(self, mask: Mask, colour: Colour, *, alpha: float = 0.35) -> None:
-        """Fill a mask of the picture's size translucently and draw its contour inside its edge."""
+    def mask(self, mask: NDArray[Any], colour: Colour, *, alpha: float = 0.35) -> None:
+        """Fill a mask of the picture's size translucently and draw its contour inside its edge.
+
+        In a label map each object has a contour of its own.
+        """
         from PIL import Image
 
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -81,7 +84,8 @@ class Canvas:
         mask = mask[top:bottom, left:right]
         corner = (left, top, left + mask.shape[1], top + mask.shape[0])
         part = np.asarray(self._image.crop(corner)).astype(np.float32)
-        part[mask] = part[mask] * (1 - alpha) + np.asarray(colour, dtype=np.float32) * alpha
+        inside = mask != 0
+        part[inside] = part[inside] * (1 - alpha) + np.asarray(colour, dtype=np.float32) * alpha
         part[outline(mask, self.stroke)] = colour
         self._image.paste(Image.fromarray(part.round().astype(np.uint8)), (left, top))
 
@@ -135,13 +139,18 @@ class Canvas:
         )
 
 
-def outline(mask: Mask, thickness: int) -> Mask:
-    """The pixels of a mask within `thickness` of its edge; the picture's border is no edge."""
+def outline(mask: NDArray[Any], thickness: int) -> Mask:
+    """The pixels of a mask, or of each object of a label map, within `thickness` of its edge.
+
+    The picture's border is no edge.
+    """
     inner = mask
     for _ in range(thickness):
         padded = np.pad(inner, 1, mode="edge")
-        inner = inner & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
+        beside = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+        inner = np.where(np.logical_and.reduce([inner == part for part in beside]), inner, 0)
+    edge: Mask = (mask != 0) & (inner == 0)
+    return edge
 
 
 def resized(picture: NDArray[Any], height: int, width: int, *, smooth: bool = False) -> NDArray[Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from anytomy.core.errors import ChecksumError, InputError, ModelError, OutputError
+from anytomy.io.toml_write import toml_text
 from anytomy.zoo import checksum
 from anytomy.zoo.card import ARCHITECTURES, ID, ModelCard, Training, Weights, read_card
 from anytomy.zoo.disk import full_disk, need_space
@@ -125,27 +124,7 @@ def card_as_toml(found: ModelCard) -> str:
         del values[name]
     if values["weights"]["wheel"] is None:
         del values["weights"]["wheel"]
-    return "\n".join(_lines(values, ""))
-
-
-def _lines(table: Mapping[str, object], prefix: str) -> list[str]:
-    """Plain values first, then the tables below, as TOML wants it."""
-    lines = [f"{_key(n)} = {_value(v)}" for n, v in table.items() if not isinstance(v, Mapping)]
-    for name, below in table.items():
-        if isinstance(below, Mapping):
-            dotted = prefix + _key(name)
-            lines += ["", f"[{dotted}]", *_lines(below, dotted + ".")]
-    return lines if prefix else [*lines, ""]
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
-
-
-def _value(value: object) -> str:
-    # JSON's strings, numbers and lists of them are TOML's, but for the one control character
-    # that JSON leaves as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml_text(values)
 
 
 def _checkpoint(file: Path) -> Path:

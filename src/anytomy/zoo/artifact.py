@@ -13,17 +13,19 @@ __all__ = ["Artifact", "weights_artifact"]
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of the cache.
+    """One file to fetch, into the cache or into a folder of its own.
 
     Attributes:
         title: What it is, for messages: `the weights of litemedsam`.
-        kind: Folder of the cache: `weights` or `samples`.
+        kind: Folder of the cache, `weights` or `samples`; also of a mirror.
         file: Path below that folder, with forward slashes.
         sha256: 64 hex digits, or "" if nobody published it.
         bytes: Its size, or 0 if unknown.
         url: Official https address, or "".
         wheel: The file inside a wheel, or None.
         by_hand: What to do where no source works, one line.
+        folder: Where it goes, if not into the cache.
+        variable: The environment variable that moves that folder, for messages.
     """
 
     title: str
@@ -34,11 +36,14 @@ class Artifact:
     url: str = ""
     wheel: WheelSource | None = None
     by_hand: str = ""
+    folder: Path | None = None
+    variable: str = "ANYTOMY_CACHE"
 
     @property
     def path(self) -> Path:
-        """Where it lies in the cache, or will."""
-        return cache_dir(self.kind).joinpath(*self.file.split("/"))
+        """Where it lies, or will."""
+        folder = cache_dir(self.kind) if self.folder is None else self.folder
+        return folder.joinpath(*self.file.split("/"))
 
 
 def weights_artifact(card: ModelCard) -> Artifact:

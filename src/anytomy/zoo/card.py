@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from anytomy.core.errors import ModelError
-from anytomy.zoo._table import Table
+from anytomy.io.toml_table import Table
 
 __all__ = [
     "ARCHITECTURES",

@@ -12,8 +12,8 @@ __all__ = ["full_disk", "megabytes", "need_space"]
 
 
 def megabytes(count: int) -> str:
-    """A number of bytes for people, in units of 1,000,000 bytes."""
-    return f"{count / 1e6:,.1f} MB"
+    """A number of bytes for people, in units of 1,000,000 bytes; from 1,000 of these on in GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def need_space(folder: Path, count: int) -> None:

@@ -25,12 +25,14 @@ from anytomy.zoo.disk import full_disk, need_space
 from anytomy.zoo.failure import SourceError
 from anytomy.zoo.progress import Advance, byte_bar
 
-__all__ = ["discard_part", "download"]
+__all__ = ["discard_part", "download", "remote_size"]
 
 _CHUNK = 1 << 18
 _TRIES = 4
 _TIMEOUT_S = 30.0
+_ASKING_S = 10.0
 _PAUSE_S = 0.5
+_HEADERS = {"User-Agent": f"anytomy/{__version__}", "Accept-Encoding": "identity"}
 _RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -99,6 +101,21 @@ def download(url: str, part: Path, *, title: str, progress: bool = True, allow_h
     raise SourceError(f"{reason} ({_TRIES} tries)")
 
 
+def remote_size(url: str, *, allow_http: bool = False) -> int:
+    """The bytes that an address would send; 0 where the server does not say or cannot be asked."""
+    schemes = ("https", "http") if allow_http else ("https",)
+    if urlsplit(url).scheme not in schemes:
+        return 0
+    request = urllib.request.Request(url, headers=_HEADERS, method="HEAD")
+    try:
+        with urllib.request.build_opener(_Redirects(schemes)).open(request, timeout=_ASKING_S) as answer:
+            length = answer.headers.get("Content-Length") or ""
+            page = (answer.headers.get("Content-Type") or "").startswith("text/html")
+    except (OSError, http.client.HTTPException, SourceError):
+        return 0
+    return int(length) if length.isdecimal() and not page else 0
+
+
 def discard_part(part: Path) -> None:
     """Forget what has come so far."""
     part.unlink(missing_ok=True)
@@ -116,9 +133,7 @@ def _transfer(
     """
     known = _read_version(part, url)
     offset = part.stat().st_size if known is not None and part.exists() else 0
-    request = urllib.request.Request(
-        url, headers={"User-Agent": f"anytomy/{__version__}", "Accept-Encoding": "identity"}
-    )
+    request = urllib.request.Request(url, headers=_HEADERS)
     if offset and known is not None:
         if offset == known.total:
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anytomy.core.errors import ModelError, OptionError
-from anytomy.zoo._table import Table
+from anytomy.io.toml_table import Table
 from anytomy.zoo.artifact import Artifact
 from anytomy.zoo.card import wheel_source
 from anytomy.zoo.store import fetch

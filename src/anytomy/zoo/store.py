@@ -24,7 +24,7 @@ from anytomy.zoo.progress import note
 from anytomy.zoo.registry import card
 from anytomy.zoo.sources import Source, sources_of
 
-__all__ = ["cached", "check_cached", "ensure", "fetch", "lock_path", "weights_path"]
+__all__ = ["cached", "check_cached", "ensure", "fetch", "lock_path", "locked", "weights_path"]
 
 _LOCK_TIMEOUT_S = 3600.0
 
@@ -68,7 +68,7 @@ def cached(model_id: str) -> Path | None:
 
 
 def fetch(artifact: Artifact, *, progress: bool = True, siblings: Sequence[Artifact] = ()) -> Path:
-    """Path of a file of the cache, fetched first if need be.
+    """Path of an artifact's file, fetched first if need be.
 
     Args:
         artifact: The file.
@@ -85,8 +85,8 @@ def fetch(artifact: Artifact, *, progress: bool = True, siblings: Sequence[Artif
         # A cache that others own: no lock, no record, nothing removed; only the check.
         _check(artifact, remove=False)
         return path
-    writable(path.parent, variable="ANYTOMY_CACHE")
-    with _lock(path, artifact.title, progress=progress):
+    writable(path.parent, variable=artifact.variable)
+    with locked(path, artifact.title, progress=progress):
         if path.is_file():
             if not _known_good(artifact):
                 _check(artifact, remove=True)
@@ -105,12 +105,12 @@ def check_cached(artifact: Artifact) -> None:
     if not os.access(artifact.path.parent, os.W_OK):
         _check(artifact, remove=False)
         return
-    with _lock(artifact.path, artifact.title, progress=True):
+    with locked(artifact.path, artifact.title, progress=True):
         _check(artifact, remove=True)
 
 
 def lock_path(path: Path) -> Path:
-    """The lock of a file of the cache."""
+    """The lock of a file or folder that is fetched."""
     return path.with_name(f".{path.name}.lock")
 
 
@@ -171,7 +171,17 @@ def _again(artifact: Artifact) -> str:
 
 
 @contextmanager
-def _lock(path: Path, title: str, *, progress: bool) -> Iterator[None]:
+def locked(path: Path, title: str, *, progress: bool) -> Iterator[None]:
+    """Keep other processes from fetching the same file or folder meanwhile.
+
+    Args:
+        path: The file or folder; the lock lies beside it, in a folder that exists.
+        title: What is fetched, for messages.
+        progress: Whether a line may say that another process is waited for.
+
+    Raises:
+        FetchError: Another process has held it for an hour.
+    """
     import filelock
 
     lock = filelock.FileLock(lock_path(path))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, overload
 
-from anytomy.core.errors import ModelError
+from anytomy.core.errors import AnytomyError, ModelError
 
 __all__ = ["Table"]
 
@@ -19,12 +19,21 @@ class Table:
         values: What the TOML reader gave.
         source: The file, for messages.
         prefix: Dotted name of the table itself, "" at the top.
+        error: What a wrong field raises.
     """
 
-    def __init__(self, values: Mapping[str, Any], source: Path, prefix: str = "") -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        source: Path,
+        prefix: str = "",
+        *,
+        error: type[AnytomyError] = ModelError,
+    ) -> None:
         self._values = values
         self._source = source
         self._prefix = prefix
+        self._error = error
         self._asked: set[str] = set()
 
     def names(self) -> list[str]:
@@ -86,6 +95,24 @@ class Table:
             self.fail(name, f"a whole number from {least}", value)
         return value
 
+    def optional_whole(self, name: str) -> int | None:
+        """A whole number from 0, or None where it is missing."""
+        return self.whole(name) if name in self._values else self._skip(name)
+
+    def optional_number(self, name: str) -> float | None:
+        """A number, or None where it is missing."""
+        if name not in self._values:
+            return self._skip(name)
+        value = self._take(name, None)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            self.fail(name, "a number", value)
+        return float(value)
+
+    def raw(self) -> dict[str, Any]:
+        """All of it as it is, for whoever knows what it means."""
+        self._asked.update(self._values)
+        return dict(self._values)
+
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""
         value = self._take(name, default)
@@ -104,19 +131,29 @@ class Table:
         value = self._take(name, None)
         if not isinstance(value, Mapping):
             self.fail(name, "a table", value)
-        return Table(value, self._source, f"{self._prefix}{name}.")
+        return Table(value, self._source, f"{self._prefix}{name}.", error=self._error)
+
+    def tables(self, name: str) -> tuple[Table, ...]:
+        """A list of tables; missing means none."""
+        value = self._take(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+            self.fail(name, "a list of tables", value)
+        return tuple(
+            Table(item, self._source, f"{self._prefix}{name}.{number}.", error=self._error)
+            for number, item in enumerate(value)
+        )
 
     def finish(self) -> None:
         """Call last: what nobody asked for is a slip of the pen.
 
         Raises:
-            ModelError: There are unknown fields.
+            AnytomyError: There are unknown fields.
         """
         unknown = sorted(set(self._values) - self._asked)
         if unknown:
             names = ", ".join(self._prefix + name for name in unknown)
             known = ", ".join(self._prefix + name for name in sorted(self._asked))
-            raise ModelError(
+            raise self._error(
                 f"expected only known fields in {self._source}, but got {names}",
                 hint=f"known here: {known}",
             )
@@ -125,13 +162,16 @@ class Table:
         """Raise the error of a wrong field.
 
         Raises:
-            ModelError: Always.
+            AnytomyError: Always.
         """
         came = "nothing" if got is None else repr(got)
-        raise ModelError(
+        raise self._error(
             f"expected {expected} as {self._prefix}{name} in {self._source}, but got {came}",
             hint="correct the file",
         )
+
+    def _skip(self, name: str) -> None:
+        self._asked.add(name)
 
     def _take(self, name: str, default: Any) -> Any:
         self._asked.add(name)

@@ -1,0 +1,78 @@
+"""From a folder and a card to cases: `find_cases`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from anytomy.datasets.readers import reader
+
+if TYPE_CHECKING:
+    from anytomy.datasets.card import DatasetCard
+    from anytomy.datasets.case import Case
+    from anytomy.datasets.tree import Tree
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader found below a folder.
+
+    Attributes:
+        cases: Images with masks.
+        oddities: What does not fit, one line each.
+        lone_images: Paths of images without any mask.
+        lone_masks: Paths of masks without an image.
+    """
+
+    cases: tuple[Case, ...] = ()
+    oddities: tuple[str, ...] = ()
+    lone_images: tuple[str, ...] = ()
+    lone_masks: tuple[str, ...] = ()
+
+
+def find_cases(tree: Tree, card: DatasetCard) -> Found:
+    """The cases of a data set, by all its layouts; an image that several find is the first one's.
+
+    Raises:
+        DatasetError: If a layout is broken.
+    """
+    cases: dict[tuple[str, str, int | None], Case] = {}
+    results = [reader(layout.reader).find(tree, card, layout) for layout in card.layouts]
+    for result in results:
+        for case in result.cases:
+            cases.setdefault((str(case.image.path), case.image.key, case.image.time), case)
+    used = {path for case in cases.values() for path in _paths(case, tree)}
+    # What one layout cannot pair another one may have: `mask` folders of one are the images of none.
+    working = [result for result in results if result.cases] or results
+    return Found(
+        cases=_unique(list(cases.values())),
+        oddities=tuple(dict.fromkeys(line for result in working for line in result.oddities)),
+        lone_images=_left([r.lone_images for r in working], used),
+        lone_masks=_left([r.lone_masks for r in working], used),
+    )
+
+
+def _paths(case: Case, tree: Tree) -> list[str]:
+    paths = [case.image.path, *(path for mask in case.masks for path in mask.paths)]
+    return [
+        str(path.relative_to(tree.root)) if path.is_relative_to(tree.root) else str(path) for path in paths
+    ]
+
+
+def _left(parts: list[tuple[str, ...]], used: set[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for part in parts for path in part if path.rstrip("/") not in used))
+
+
+def _unique(cases: list[Case]) -> tuple[Case, ...]:
+    """Cases whose names tell them apart: those that do not get the folders of their images in front."""
+    counts = Counter(case.id for case in cases)
+    taken: Counter[str] = Counter()
+    out = []
+    for case in cases:
+        name = case.id
+        if counts[name] > 1:
+            name = f"{case.image.path.parent.name}/{name}"
+        taken[name] += 1
+        out.append(replace(case, id=name if taken[name] == 1 else f"{name}#{taken[name]}"))
+    return tuple(out)

@@ -1,0 +1,1 @@
+"""The benchmark: what is to be done (`config`), doing it (`runner`), what came out (`table`)."""
