@@ -1,8 +1,8 @@
 """What is segmented, by name: `R_adrenal`, `right adrenal gland` and `adrenal_gland_right` are one structure.
 
-The vocabulary is `structures.toml`, read and checked at the first look-up. A name is looked up by its side and the
-set of its other words, each in one spelling and in the singular; word order, case and separators make no
-difference. What is not in the vocabulary stays unknown: nothing is guessed, and left never becomes right.
+The vocabulary is `structures.toml`, read and checked at the first look-up. A name is looked up by its side
+and the set of its other words, each in one spelling and in the singular; word order, case and separators
+make no difference. What is not in the vocabulary stays unknown: nothing is guessed, left is never right.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILE = Path(__file__).with_suffix(".toml")
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("synonyms", "synonyms_left", "synonyms_right", "range"), list),
     **dict.fromkeys(("parent", "snomed_left", "snomed_right"), str),
-    **{"paired": bool, "snomed": (str, list), "tolerance_mm": (int, float)},
+    **{"paired": bool, "snomed": (str, list), "tolerance_mm": float},
 }
 _BOTH: tuple[Side, Side] = ("left", "right")
 _SIDE_WORDS: Mapping[str, Side] = {
@@ -36,8 +36,9 @@ _SIDE_WORDS: Mapping[str, Side] = {
     **dict.fromkeys(("right", "r", "rt", "rgt"), "right"),
 }
 _MAKES_NO_DIFFERENCE = frozenset({"of", "the"})  # unlike `and`: kidney and tumour, kidney tumour
-# Borders of words that no separator marks: OpticNrv, LVMyo, Rib1.
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[0-9])")
+# Borders of words that no separator marks: OpticNrv, LVMyo; rib1.
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NUMBER = re.compile(r"(?<=[a-z]{2})(?=[0-9])")
 
 
 @dataclass(frozen=True)
@@ -118,15 +119,14 @@ def is_part_of(part: str, whole: str) -> bool:
     if inner == outer:
         return False
     above = set(_ancestors(inner.name, _vocabulary().structures))
-    one_of_pair = outer.paired and outer.side is not None and outer.side == inner.side
-    return outer.name in above or (one_of_pair and outer.parent in above)
+    same_side = outer.paired and outer.side is not None and outer.side == inner.side
+    return outer.name in above or (same_side and outer.parent in above)
 
 
 def tolerance_mm(name: str) -> float:
     """The tolerance of the normalised surface distance, in mm; the default where none is known."""
     found = find(name)
-    known = None if found is None else found.tolerance_mm
-    return DEFAULT_TOLERANCE_MM if known is None else known
+    return (found and found.tolerance_mm) or DEFAULT_TOLERANCE_MM
 
 
 class Vocabulary:
@@ -146,9 +146,7 @@ class Vocabulary:
         self._same: Mapping[str, str] = tables.get("same", {})
         self.structures: dict[str, Structure] = {}
         self._by_key: dict[tuple[Side | None, frozenset[str]], Structure] = {}
-        for kind in tables:
-            if kind in ("spelling", "words", "same"):
-                continue
+        for kind in (name for name in tables if name not in ("spelling", "words", "same")):
             _check(kind in KINDS, f"a table named {', '.join(KINDS)}", kind)
             for name, fields in tables[kind].items():
                 for structure in self._expanded(kind, name, fields):
@@ -157,23 +155,19 @@ class Vocabulary:
             list(_ancestors(structure.name, self.structures))
 
     def find(self, name: str) -> Structure | None:
-        """The structure of this name; the name is taken apart at capitals only if it is unknown as it is."""
-        return self._by_key.get(self._key(name)) or self._by_key.get(self._key(_CAMEL.sub(" ", name)))
+        """The structure of this name; it is taken apart at capitals only if it is unknown as it is."""
+        return self._by_key.get(self._key(name)) or self._by_key.get(self._key(_taken_apart(name)))
 
     def plain(self, name: str) -> str:
         """The name's words in small letters, spelt as in the vocabulary, a side in front."""
-        side, words = self._parse(_CAMEL.sub(" ", name))
+        side, words = self._parse(_taken_apart(name))
         return " ".join(words if side is None else [side, *words])
 
     def similar(self, name: str) -> list[str]:
         """Up to three canonical names like this one, none of the other side."""
-        side, _ = self._parse(_CAMEL.sub(" ", name))
-        spelt = {
-            text.lower(): structure.name
-            for structure in self.structures.values()
-            if side in (None, structure.side) or structure.side is None
-            for text in (structure.name, *structure.synonyms)
-        }
+        side, _ = self._parse(_taken_apart(name))
+        one_side = [one for one in self.structures.values() if None in (side, one.side) or side == one.side]
+        spelt = {text.lower(): one.name for one in one_side for text in (one.name, *one.synonyms)}
         close = difflib.get_close_matches(self.plain(name), spelt, n=8, cutoff=0.7)
         return list(dict.fromkeys(spelt[text] for text in close))[:3]
 
@@ -203,16 +197,15 @@ class Vocabulary:
     def _expanded(self, kind: str, name: str, fields: Mapping[str, Any]) -> Iterator[Structure]:
         for field, value in fields.items():
             _check(field in _FIELDS, f"only the fields {', '.join(_FIELDS)} of {name!r}", field)
-            right = isinstance(value, _FIELDS[field])
-            right = right and all(
-                isinstance(text, str) for text in (value if isinstance(value, list) else ())
-            )
+            texts = value if isinstance(value, list) else [""]
+            right = isinstance(value, _FIELDS[field]) and all(isinstance(text, str) for text in texts)
             _check(right, f"{field} of {name!r} of the right type", value)
         numbers = fields.get("range", [""])
         codes = fields.get("snomed")
         codes = codes if isinstance(codes, list) else [codes] * len(numbers)
         _check(len(codes) == len(numbers), f"one code for each of the range of {name!r}", codes)
-        paired, parent, tolerance = (fields.get(field) for field in ("paired", "parent", "tolerance_mm"))
+        paired = fields.get("paired", False)
+        parent, tolerance = fields.get("parent"), fields.get("tolerance_mm")
         for number, code in zip(numbers, codes, strict=True):
             own = name.replace("{n}", number)
             synonyms = tuple(synonym.replace("{n}", number) for synonym in fields.get("synonyms", []))
@@ -227,11 +220,7 @@ class Vocabulary:
         self.structures[structure.name] = structure
         for text in (structure.name, *structure.synonyms):
             other = self._by_key.setdefault(self._key(text), structure)
-            _check(
-                other is structure,
-                "each name to mean one structure",
-                f"{text}: {other.name}, {structure.name}",
-            )
+            _check(other is structure, f"{text!r} to mean one structure", f"{other.name}, {structure.name}")
 
 
 @functools.cache
@@ -241,13 +230,15 @@ def _vocabulary() -> Vocabulary:
     return Vocabulary(tomllib.loads(_FILE.read_text(encoding="utf-8")))
 
 
+def _taken_apart(name: str) -> str:
+    return _NUMBER.sub(" ", _CAPITAL.sub(" ", name).lower())
+
+
 def _ancestors(name: str, known: Mapping[str, Structure]) -> Iterator[str]:
     seen = {name}
     parent = known[name].parent
     while parent is not None:
-        _check(
-            parent in known and parent not in seen, f"a known parent of {name!r}, not above itself", parent
-        )
+        _check(parent in known and parent not in seen, f"a known parent above {name!r}", parent)
         seen.add(parent)
         yield parent
         parent = known[parent].parent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,6 +79,23 @@ class Inventory:
         held: dict[tuple[str, ...], list[File]] = {}
         for file in self.files:
             held.setdefault(file.folder, []).append(file)
+        return held
+
+    @cached_property
+    def by_lower(self) -> dict[tuple[str, ...], list[File]]:
+        """The images and masks of each folder by its name in lower case."""
+        held: defaultdict[tuple[str, ...], list[File]] = defaultdict(list)
+        for folder, files in self.folders.items():
+            held[tuple(part.lower() for part in folder)] += files
+        return held
+
+    @cached_property
+    def below(self) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+        """The folders in each folder that hold images or masks, itself and three levels at most."""
+        held: defaultdict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+        for folder in self.folders:
+            for up in range(min(4, len(folder) + 1)):
+                held[folder[: len(folder) - up]].append(folder)
         return held
 
     @cached_property

@@ -38,7 +38,7 @@ SPLITS = {
 }  # fmt: skip
 _SECOND = re.compile(r"(?:2nd|second|[2-9])")
 _OBSERVERS = frozenset(
-    "manual manuals observer observers rater raters expert experts annotator reader readers gt gold".split()
+    "manual manuals observer observers rater raters expert experts annotator reader readers ho gt gold".split()
 )
 _FIELD = frozenset("fov fieldofview field roi rois".split())
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

@@ -148,9 +148,14 @@ def checked(config: BenchConfig) -> BenchConfig:
         raise OptionError("expected at least one object of at least one pixel")
     metrics_by_name(config.metrics)
     simulators = [simulator(name) for name in config.prompts]
-    for model_id in config.models:
-        for each in simulators:
-            check_prompt_kinds(card(model_id), each.kinds, f"the simulator {each.name}")
+    cards = [card(model_id) for model_id in config.models]
+    for each in simulators:
+        unfit = [c for c in cards if not set(each.kinds) <= set(c.prompts)]
+        if len(unfit) == len(cards):
+            check_prompt_kinds(cards[0], each.kinds, f"the simulator {each.name}")
+        for c in unfit:
+            message = f"{each.name} is left out for {c.id}, which did not learn {' and '.join(each.kinds)}"
+            warnings.warn(message, AnytomyWarning, stacklevel=3)
     Zoom.parse(config.zoom)
     axis_number(config.axis)
     if config.volume is not None:

@@ -88,7 +88,7 @@ def run_case(
     with spill:
         for name in config.prompts:
             who = in_images(simulator(name), config, is_volume=image.is_volume)
-            if who is None:
+            if who is None or not set(who.kinds) <= set(model.card.prompts):
                 continue
             asked = objects if who.level == "object" else united(objects, image, config.axis)
             outcomes: list[tuple[TrueObject, Outcome]] = []
