@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anytomy.core.intensity import IntensityPolicy
     from anytomy.core.prediction import Prediction
     from anytomy.core.prompt import Prompt
+    from anytomy.io.dicom_seg_read import read_segments
     from anytomy.io.read import read
     from anytomy.predict.model import Model, load
     from anytomy.predict.result import Result
@@ -39,6 +40,7 @@ __all__ = [
     "datasets",
     "load",
     "read",
+    "read_segments",
 ]
 
 _HOMES = {
@@ -53,6 +55,7 @@ _HOMES = {
     "Result": "predict.result",
     "load": "predict.model",
     "read": "io.read",
+    "read_segments": "io.dicom_seg_read",
 }
 
 

@@ -31,6 +31,14 @@ COMMANDS = (
     "models fetch",
     "models verify",
     "models add",
+    "datasets list",
+    "datasets info",
+    "datasets get",
+    "datasets add",
+    "datasets verify",
+    "datasets show",
+    "datasets split",
+    "datasets remove",
     "cache info",
     "cache clear",
 )
@@ -50,7 +58,7 @@ def test_help_shows_an_example(run: Run, command: str) -> None:
         assert f"anytomy {command}" in shown.out.partition("Example")[2]
 
 
-@pytest.mark.parametrize("group", ["", "models", "cache"])
+@pytest.mark.parametrize("group", ["", "models", "datasets", "cache"])
 def test_alone_it_shows_help(run: Run, group: str) -> None:
     shown = run(*group.split())
     assert (shown.code, shown.err) == (0, "")

@@ -17,6 +17,7 @@ from anytomy.core.view import SliceView
 from anytomy.report import contact_sheet as module
 from anytomy.report.contact_sheet import contact_sheet, telling_slices
 from anytomy.report.preview import preview
+from anytomy.report.signs import in_view
 
 AS_STORED = GreyScale(0, 255, keep=True, zero_is_black=False)
 RED = (255, 0, 0)
@@ -207,13 +208,13 @@ def test_masks_and_prompts_lie_where_the_bright_object_is(direction, axis):
     ],
 )
 def test_prompts_in_the_stored_view_are_as_typed(prompt, box, points):
-    signs = module._in_view(prompt, SliceView.stored(Geometry((10, 10, 10))))
+    signs = in_view(prompt, SliceView.stored(Geometry((10, 10, 10))))
     assert signs.box == box
     assert [tuple(p) for p in signs.points] == points
 
 
 def test_two_numbers_run_along_the_two_other_axes_of_the_file():
-    signs = module._in_view(
+    signs = in_view(
         Prompt(box=(1, 2, 3, 4), points=((1, 2),), slice=5), SliceView.stored(Geometry((10, 10, 10)), "y")
     )
     assert signs.box == (1, 2, 5, 3, 4, 6)  # column x, row z, slice y

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from anytomy.core.errors import DatasetError, ImageReadError
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
+from anytomy.datasets import registry
 from anytomy.datasets.card import DatasetCard, card_from
 from anytomy.datasets.case import Case, ImageRef, MaskRef
-from anytomy.datasets.dataset import Dataset
+from anytomy.datasets.dataset import Dataset, dataset_at
 from anytomy.datasets.layout import Target
 from anytomy.report.dataset_sheet import Tile, dataset_sheet, draw_sheet, spread_cases, tile_of
 from anytomy.report.draw import colour_of, outline
@@ -245,3 +246,13 @@ def test_any_number_and_shape_fits(count: int, shape: tuple[int, int]) -> None:
     picture = dataset_sheet(dataset_of(*cases), count=count).picture
     assert 700 <= picture.shape[1] <= 1450
     assert picture.shape[0] < 4000
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "folder", ["acdc", "btcv", "busi", "chaos_mr", "drive", "dsb2018", "glas", "kvasir_seg"]
+)
+def test_sheets_of_real_data_sets(shared: Path, folder: str) -> None:
+    sheet = dataset_sheet(dataset_at(registry.card(folder), shared / "data" / folder), count=6)
+    assert not [tile.fault for tile in sheet.tiles if tile.fault]
+    assert all(tile.labels for tile in sheet.tiles)

@@ -112,13 +112,25 @@ def plan(
     options: Options,
     *,
     many: bool,
+    table: Path | None = None,
 ) -> list[Case]:
     """The cases with their outputs; nothing is written yet.
+
+    Args:
+        paths: Inputs.
+        output: File, or a folder where there are many.
+        preview: The same for pictures.
+        ending: Of outputs, where there are many.
+        options: What was asked.
+        many: Whether there are many.
+        table: Where measures of all of them go.
 
     Raises:
         OutputError: If two files would have the same name, or one that is read would be written over.
         OptionError: If `--format` was given for a single input, or is none that masks can have.
     """
+    from anytomy.io.table import table_paths
+
     cases = _many(paths, output, preview, ending) if many else _single(paths[0], output, preview, ending)
     kept: list[Path] = []
     for case in cases:
@@ -132,7 +144,8 @@ def plan(
                 f"cannot write {case.manifest_path}: the next run would take it for prompts of {case.input}",
                 hint="choose another folder for -o than that of the prompts",
             )
-    check_targets((target for case in cases for target in case.targets), kept)
+    tables = [] if table is None else [("the table of measures", each) for each in table_paths(table)]
+    check_targets([*(target for case in cases for target in case.targets), *tables], kept)
     return cases
 
 
@@ -172,7 +185,7 @@ def _ending_for(path: Path) -> str:
 
     if os.path.isdir(path):
         return ".nii.gz"
-    if ending(path) in endings():
+    if ending(path) in endings() and not path.name.lower().endswith(".dcm"):
         return ending(path)
     return ".png" if ending(path) in (".jpg", ".jpeg", ".bmp", ".gif") else ".nii.gz"
 
@@ -197,7 +210,7 @@ def run_cases(cases: Sequence[Case], options: Options, *, redo: bool, many: bool
             step(number, str(case.input))
             try:
                 mark = fingerprint(case.input, options)
-                if many and not redo and _is_done(case, mark):
+                if many and not redo and _is_done(case, mark, measured=options.measure):
                     case.skipped = True
                     continue
                 model = segment_case(case, options, model, mark=mark, quiet=many)
@@ -219,7 +232,8 @@ def fingerprint(path: Path, options: Options) -> str:
     from anytomy import __version__
     from anytomy.zoo.registry import card
 
-    asked = json.dumps(asdict(options), default=str, sort_keys=True)
+    # Measures are made of a result and change nothing in it.
+    asked = json.dumps({**asdict(options), "measure": None}, default=str, sort_keys=True)
     parts: list[Any] = [__version__, card(options.model).weights.sha256, asked]
     for file in sources(path, prompt_file(path, options)):
         if os.path.isfile(file):
@@ -228,8 +242,8 @@ def fingerprint(path: Path, options: Options) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _is_done(case: Case, mark: str) -> bool:
-    """Whether an earlier run did the very same and its files are still there.
+def _is_done(case: Case, mark: str, *, measured: bool) -> bool:
+    """Whether an earlier run did the very same and its files are still there, measures too where wanted.
 
     A file that is newer than the manifest comes from a later run that was cut off before it was done.
     """
@@ -240,6 +254,7 @@ def _is_done(case: Case, mark: str) -> bool:
         if case.preview is not None:
             files.append(case.preview)
         done = manifest["fingerprint"] == mark and all(f.stat().st_mtime_ns <= written for f in files)
+        done = done and (not measured or "measures" in manifest)
     except (OSError, ValueError, KeyError, TypeError):
         return False
     if done:

@@ -60,6 +60,8 @@ def info(
         "values": _values(image, value_range(image)),
         "intensity": _intensity(choice, grey, model),
     }
+    if image.format == "dicom-seg":
+        data["segments"] = _segments(image)
     if preview is not None:
         from anytomy.report.preview import preview as draw
 
@@ -104,6 +106,17 @@ def _values(image: Image, found: tuple[float, float, int]) -> dict[str, Any]:
     }
 
 
+def _segments(image: Image) -> list[dict[str, Any]]:
+    """What a DICOM segmentation holds, by the numbers in its label map."""
+    found = []
+    for segment, mask in zip(image.header.segments, image.header.masks.objects, strict=True):
+        kind = " ".join(code.meaning for code in (*segment.modifiers, segment.type) if code)
+        entry = {"number": segment.number, "name": segment.name, "voxels": mask.voxels, "type": kind}
+        entry["regions"] = [code.meaning for code in segment.regions]
+        found.append({**entry, "code": segment.type and f"{segment.type.value} {segment.type.scheme}"})
+    return found
+
+
 def _intensity(choice: PolicyChoice, grey: GreyScale, model: str) -> dict[str, Any]:
     return {
         "model": model,
@@ -139,6 +152,9 @@ def _render(console: Console, data: dict[str, Any]) -> None:
     rows.append(("values", f"{values['type']}, {values['lowest']:g} to {values['highest']:g}, {colour}"))
     if values["not_finite"]:
         rows.append(("", f"{values['not_finite']} values are NaN or infinite; they become black"))
+    for entry in data.get("segments", ()):
+        words = ", ".join([f"{entry['voxels']} voxels", entry["type"], *entry["regions"]])
+        rows.append(("segment", f"{entry['number']}: {entry['name']} ({words.rstrip(', ')})"))
     said = "a guess: " if intensity["guessed"] else ""
     rows.append(("modality", f"{intensity['modality']} ({said}{intensity['why']})"))
     rows.append(("grey levels", f"{_grey(intensity)} ({intensity['policy']}, {intensity['model']})"))

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from anytomy import __version__
-from anytomy.cli import bench, cache, models
+from anytomy.cli import bench, cache, datasets, models
 from anytomy.cli.demo import demo
 from anytomy.cli.doctor import doctor
 from anytomy.cli.info import info
+from anytomy.cli.measure import measure
 from anytomy.cli.output import begin, describe, emit_error, print_line, print_traceback
 from anytomy.cli.segment import segment
 
@@ -29,10 +30,12 @@ app = typer.Typer(
 )
 _INTERRUPTED = 130
 app.command()(segment)
+app.command()(measure)
 app.command()(info)
 app.command()(doctor)
 app.command()(demo)
 app.add_typer(models.app)
+app.add_typer(datasets.app)
 app.add_typer(bench.app)
 app.add_typer(cache.app)
 

@@ -11,6 +11,7 @@ from anytomy.core.prompt import Prompt
 
 if TYPE_CHECKING:
     from anytomy.core.image import Image
+    from anytomy.io.prompts import PromptFile
     from anytomy.zoo.card import ModelCard
 
 
@@ -36,6 +37,8 @@ class Options:
     overlap: str = "higher-logit"
     largest: bool = False
     fill_holes: bool = False
+    combine: tuple[str, ...] = ()
+    measure: bool = False
     engine: str = "auto"
     device: str = "auto"
     threads: int | None = None
@@ -51,6 +54,7 @@ def check_options(options: Options, card: ModelCard) -> None:
         PromptError: If there is no prompt, or it stands in two places, or is malformed.
         UnsupportedPromptError: If the model never learned such prompts.
     """
+    from anytomy.core.combination import Combination
     from anytomy.core.intensity import IntensityPolicy
     from anytomy.core.view import axis_number
     from anytomy.engine.model import check_prompt_kinds, check_runtime
@@ -60,6 +64,8 @@ def check_options(options: Options, card: ModelCard) -> None:
     axis_number(options.axis)
     check_overlap(options.overlap)
     Zoom.parse(options.zoom)
+    for text in options.combine:
+        Combination.parse(text)
     if options.intensity.strip().lower() != "auto":
         IntensityPolicy.parse(options.intensity)
     check_runtime(
@@ -92,18 +98,21 @@ def prompt_file(path: Path, options: Options) -> Path | None:
     return prompts_for(path, options.prompts_dir)
 
 
-def prompts_of(image: Image, path: Path, options: Options) -> list[Prompt]:
-    """The prompts for an image, from its file or from the command line.
+def prompts_of(image: Image, path: Path, options: Options) -> PromptFile:
+    """The prompts for an image, from its file or from the command line; combinations from both.
 
     Raises:
         PromptError: If there is no file, or a prompt is malformed.
     """
+    from anytomy.core.combination import Combination
+    from anytomy.io.prompts import PromptFile, read_prompt_file
+
+    typed = [Combination.parse(text) for text in options.combine]
     file = prompt_file(path, options)
     if file is None:
-        return _typed_prompts(options)
-    from anytomy.io.prompts import read_prompts
-
-    return read_prompts(file, is_volume=image.is_volume)
+        return PromptFile(_typed_prompts(options), typed)
+    asked = read_prompt_file(file, is_volume=image.is_volume)
+    return PromptFile(asked.prompts, [*asked.combine, *typed])
 
 
 def _typed_prompts(options: Options) -> list[Prompt]:

@@ -22,14 +22,15 @@ _VOXEL_FILE = re.compile(
 def sources(path: Path, prompts: Path | None = None) -> list[Path]:
     """The files that decide a result: the image with all its parts, the prompt file, its masks.
 
-    Files that do not exist may be among them. What we could have written into a DICOM folder is not.
+    Files that do not exist may be among them. What we could have written into a DICOM folder is not, but for
+    plain `.dcm`: that is how slices are called.
     """
     from anytomy.io.detect import ending
     from anytomy.io.write import endings
 
     found = [path]
     if os.path.isdir(path):
-        ours = (*endings(), ".json")
+        ours = {*endings(), ".json"} - {".dcm"}
         found += sorted(p for p in path.rglob("*") if p.is_file() and ending(p) not in ours)
     elif ending(path) in (".mhd", ".nhdr"):
         found += _voxel_file(path)

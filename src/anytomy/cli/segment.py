@@ -88,6 +88,21 @@ def segment(
     fill_holes: Annotated[
         bool, typer.Option("--fill-holes", help="Fill each object's holes.", rich_help_panel=_RESULT)
     ] = False,
+    combine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Make an object of others: 'ring = disc - hole'; also + and &; repeatable.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    measure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write volume, surface, diameters and intensity of all objects as .csv and .json.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
     preview: Annotated[
         Path | None,
         typer.Option(help="Draw the result (PNG, JPEG; a folder for many inputs).", rich_help_panel=_RESULT),
@@ -128,7 +143,7 @@ def segment(
 
     Example: anytomy segment dicom/ --slice 41 --z 30,60 --box 90,70,210,200 -o liver.seg.nrrd
 
-    Example: anytomy segment "cases/*.nii.gz" --prompts-dir prompts/ -o out/
+    Example: anytomy segment "cases/*.nii.gz" --prompts-dir prompts/ -o out/ --measure out/measures.csv
     """
     from anytomy.cli.cases import expand, plan, run_cases
     from anytomy.cli.output import emit
@@ -153,6 +168,8 @@ def segment(
         overlap=overlap,
         largest=largest,
         fill_holes=fill_holes,
+        combine=tuple(combine or ()),
+        measure=measure is not None,
         engine=engine,
         device=device,
         threads=threads,
@@ -160,21 +177,41 @@ def segment(
         cache_embeddings=cache_embeddings,
     )
     many, paths = expand(inputs, output, options)
-    cases = plan(paths, Path(output or ""), preview, output_format, options, many=many)
+    cases = plan(paths, Path(output or ""), preview, output_format, options, many=many, table=measure)
     done = run_cases(cases, options, redo=redo, many=many)
     failed = [case for case in done if case.error]
+    tables = [] if measure is None else _write_measures(measure, done)
+    data: dict[str, Any] = done[0].to_dict()
+    if many:
+        data = {"cases": [case.to_dict() for case in done], "failed": len(failed)}
     emit(
         "segment",
-        {"cases": [case.to_dict() for case in done], "failed": len(failed)} if many else done[0].to_dict(),
+        data | {"tables": tables} if tables else data,
         as_json=as_json,
-        render=lambda console: _render(console, done, many=many),
+        render=lambda console: _render(console, done, tables, many=many),
         ok=not failed,
     )
     if failed:
         raise typer.Exit(1)
 
 
-def _render(console: Console, done: list[Case], *, many: bool) -> None:
+def _write_measures(path: Path, done: list[Case]) -> list[str]:
+    """One table of all objects of all cases that are done; nothing where none is."""
+    from anytomy.io.table import write_table
+    from anytomy.predict.measures import SCHEMA
+
+    rows = [
+        {"case": str(case.input), **row}
+        for case in done
+        if case.manifest is not None
+        for row in case.manifest["measures"]
+    ]
+    if not rows:
+        return []
+    return [str(each) for each in write_table(path, rows, schema=SCHEMA)]
+
+
+def _render(console: Console, done: list[Case], tables: list[str], *, many: bool) -> None:
     for case in done:
         if many:
             state = f"failed: {case.error}" if case.error else ("already done" if case.skipped else "done")
@@ -192,3 +229,5 @@ def _render(console: Console, done: list[Case], *, many: bool) -> None:
         console.print(
             f"{len(done) - failed} of {len(done)} cases done" + (f", {failed} failed" if failed else "")
         )
+    for table in tables:
+        console.print(f"wrote {table}", markup=False, soft_wrap=True)

@@ -55,19 +55,20 @@ def segment_case(
         check_picture(case.preview)
     started = time.perf_counter()
     image = read(case.input, series=options.series, time=options.time, channel=options.channel)
-    check_output(case.output, [case.input], slices=image.geometry.size_xyz[2])
-    prompts = prompts_of(image, case.input, options)
+    check_output(case.output, [case.input], slices=image.geometry.size_xyz[2], image=image)
+    asked = prompts_of(image, case.input, options)
     found = card(options.model)
     settings = {key: getattr(options, key) for key in ("zoom", "intensity", "axis", "overlap")}
-    check_request(found, image, prompts, **settings)
+    check_request(found, image, asked.prompts, **settings, combine=asked.combine)
     read_in = time.perf_counter() - started
     model = model or _load(options)
     loaded_in = time.perf_counter() - started - read_in
     with slices_bar("slices", shown=image.is_volume and not quiet) as progress:
         result = model.segment(
             image,
-            prompts,
+            asked.prompts,
             **settings,
+            combine=asked.combine,
             largest=options.largest,
             fill_holes=options.fill_holes,
             progress=progress,
@@ -78,17 +79,30 @@ def segment_case(
         from anytomy.report.preview import preview
 
         preview(image, result, result.grey, case.preview, axis=options.axis)
+    measures, measured_in = _measures(result, wanted=options.measure)
     seconds = {
         "read": round(read_in, 3),
         "load": round(loaded_in, 3),
         "segment": result.details["seconds"],
+        **measured_in,
         "all": round(time.perf_counter() - started, 3),
     }
-    case.manifest = _manifest(case, options, model, result, outputs, seconds, mark)
+    case.manifest = _manifest(case, options, model, result, outputs, seconds, mark) | measures
     from anytomy.io.atomic import write_text
 
     write_text(case.manifest_path, json.dumps(case.manifest, indent=2, default=str) + "\n")
     return model
+
+
+def _measures(result: Result, *, wanted: bool) -> tuple[dict[str, Any], dict[str, float]]:
+    """Rows for the manifest and the table, and how long they took; nothing where not wanted."""
+    if not wanted:
+        return {}, {}
+    from anytomy.predict.measures import measure_objects
+
+    started = time.perf_counter()
+    rows = [each.row() for each in measure_objects(result, result.image)]
+    return {"measures": rows}, {"measure": round(time.perf_counter() - started, 3)}
 
 
 def _load(options: Options) -> Model:
@@ -133,7 +147,7 @@ def _manifest(
     seconds: dict[str, float],
     mark: str,
 ) -> dict[str, Any]:
-    from anytomy.io.prompts import prompt_to_dict
+    from anytomy.io.prompts import combination_to_dict, prompt_to_dict
 
     geometry = result.geometry
     return {
@@ -161,6 +175,7 @@ def _manifest(
             "white": result.grey.high,
         },
         "prompts": [prompt_to_dict(p, **_mask_word(p)) for p in result.prompts],
+        "combine": [combination_to_dict(c) for c in result.combinations],
         "options": {k: v for k, v in asdict(options).items() if v not in (None, (), False)},
         "geometry": {
             "size_xyz": geometry.size_xyz,

@@ -109,6 +109,13 @@ class Image:
         return self.format not in PLACELESS
 
     @property
+    def has_scale(self) -> bool:
+        """Whether it is known how many mm a pixel is; a spacing of 1 is what readers set where it is not."""
+        axes = 3 if self.is_volume else 2
+        stated = any(s != 1.0 for s in self.geometry.spacing_xyz_mm[:axes])
+        return stated or (self.is_volume and self.has_place)
+
+    @property
     def volume(self) -> NDArray[Any]:
         """The array as `(z, y, x[, c])`, also for an image; no copy."""
         return self.array if self.is_volume else self.array[None]

@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from anytomy.core.geometry import Geometry
+    from anytomy.core.combination import Combination
+    from anytomy.core.geometry import Geometry, IntTriple
     from anytomy.core.prompt import Prompt
     from anytomy.core.view import SliceView
 
@@ -58,6 +59,25 @@ class ObjectMask:
     def voxels(self) -> int:
         """Number of voxels."""
         return sum(int(np.bitwise_count(bits).sum()) for *_, bits in self._parts.values())
+
+    def crop(self) -> tuple[IntTriple, NDArray[np.bool_]]:
+        """The part of the file's grid that it fills: its first voxel x, y, z and the mask `(z, y, x)` there.
+
+        An empty object has a mask of shape (0, 0, 0).
+        """
+        if not self._parts:
+            return (0, 0, 0), np.zeros((0, 0, 0), dtype=bool)
+        spans = [(left, top, left + w, top + h) for top, left, (h, w), _ in self._parts.values()]
+        low = np.array([*np.min(spans, axis=0)[:2], min(self._parts)])
+        high = np.array([*np.max(spans, axis=0)[2:], max(self._parts) + 1])
+        seen = np.zeros((high - low)[::-1], dtype=bool)
+        for index, (top, left, (height, width), bits) in self._parts.items():
+            row, column = top - low[1], left - low[0]
+            part = np.unpackbits(bits, count=height * width).reshape(height, width)
+            seen[index - low[2], row : row + height, column : column + width] = part
+        start = np.zeros(3, dtype=int)
+        start[list(self.view.axes)] = np.where(self.view.reversed_, np.asarray(self.view.size) - high, low)
+        return (int(start[0]), int(start[1]), int(start[2])), np.ascontiguousarray(self.view.restore(seen))
 
     def expand(self) -> NDArray[np.bool_]:
         """The mask `(z, y, x)` on the file's grid."""
@@ -118,13 +138,15 @@ class Prediction:
     Attributes:
         geometry: The image's grid.
         is_volume: Whether masks are `(z, y, x)` or `(y, x)`.
-        masks: Bool, one per prompt and in their order.
-        label_map: `([z,] y, x)`, each object's id, overlaps resolved by `overlap`; 0 elsewhere.
+        masks: Bool, one per prompt and in their order, then one per combination.
+        label_map: `([z,] y, x)`, each object's id, overlaps resolved by `overlap`; 0 elsewhere. A combination
+            comes before what it is made of, and in `a - b` b before a.
         prompts: What was asked, with ids.
         scores: The model's own confidence per object (its predicted IoU; the mean over slices). It ranks;
             it is not an expected accuracy.
         overlap: The rule behind `label_map`: `higher-logit`, `last` or `keep`.
-        details: What happened, for the manifest: timings, slices, encodings.
+        details: What happened, for the manifest: model, timings, slices, encodings.
+        combinations: Objects made of others, with ids; each is made of prompts and earlier combinations.
     """
 
     geometry: Geometry
@@ -135,13 +157,19 @@ class Prediction:
     scores: tuple[float, ...]
     overlap: str = "higher-logit"
     details: dict[str, Any] = field(default_factory=dict)
+    combinations: tuple[Combination, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Prompt | Combination, ...]:
+        """What each mask comes from, in the order of masks."""
+        return (*self.prompts, *self.combinations)
 
     @property
     def ids(self) -> tuple[int, ...]:
         """Value of each object in the label map."""
-        return tuple(int(p.id or 0) for p in self.prompts)
+        return tuple(int(p.id or 0) for p in self.sources)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each object; `object N` where it has none."""
-        return tuple(p.name or f"object {p.id}" for p in self.prompts)
+        return tuple(p.name or f"object {p.id}" for p in self.sources)

@@ -15,6 +15,7 @@ from typing import Any
 
 from anytomy.core.errors import DatasetError
 from anytomy.datasets.layout import DIMENSIONS, Layout, Target, layout_from, target_from
+from anytomy.datasets.pattern import ROOT, Pattern, filled
 from anytomy.io.toml_table import Table
 
 ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -240,6 +241,20 @@ def _check_layout(card: DatasetCard, layout: Layout) -> None:
             f" {', '.join(sorted(unknown))}",
             hint=f"it has {', '.join(layout.masks) or 'none'}",
         )
+    if layout.reader == "pattern":
+        _check_patterns(card, layout)
+
+
+def _check_patterns(card: DatasetCard, layout: Layout) -> None:
+    image = Pattern(layout.image)
+    try:
+        for pattern in (image, *map(Pattern, layout.masks.values())):
+            pattern.check()
+        for template in (layout.case, layout.patient):
+            filled(template, dict.fromkeys((ROOT, *image.names), ""))
+    except DatasetError as error:
+        message = f"{error.message} in the layout {layout.name!r} of {card.source}"
+        raise DatasetError(message, hint=error.hint) from error
 
 
 def _size(table: Table) -> Size:
@@ -262,7 +277,7 @@ def _access(table: Table) -> Access:
 def _download(table: Table) -> Download:
     download = Download(
         url=table.text("url", pattern=_HTTPS),
-        file=table.text("file", pattern=re.compile(r"[^/\\]+")),
+        file=table.text("file", pattern=re.compile(r"(?!\.+$)[^/\\]+")),
         sha256=table.text("sha256", empty=True, default="", pattern=_SHA256),
         bytes=table.whole("bytes", default=0),
         extract=table.flag("extract", default=True),

@@ -23,7 +23,7 @@ class Dataset(Sequence[Case]):
     Attributes:
         card: What the data set is.
         root: Where it lies.
-        cases: Images with masks, in the order of their paths.
+        cases: Images with masks, in the order of layouts, then of their paths.
         oddities: What did not fit, one line each.
         lone_images: Images without a mask.
         lone_masks: Masks without an image.
@@ -97,12 +97,9 @@ def dataset_at(found: DatasetCard, root: Path) -> Dataset:
     tree = Tree.of(root)
     result: Found = find_cases(tree, found)
     if not result.cases:
-        expected = "; ".join(f"{layout.image} ({layout.name})" for layout in found.layouts[:3])
-        lone = f", only {len(result.lone_masks)} masks without images" if result.lone_masks else ""
-        lone = f", only {len(result.lone_images)} images without masks" if result.lone_images else lone
         raise DatasetError(
-            f"expected {found.id} in {root}, but no image with a mask is found there{lone}",
-            hint=f"expected files like {expected}",
+            f"expected {found.id} in {root}, but {_instead(tree, result)}",
+            hint=f"expected files like {_expected(found)}",
         )
     for count, what in (
         (len(result.lone_images), "images without masks"),
@@ -111,3 +108,29 @@ def dataset_at(found: DatasetCard, root: Path) -> Dataset:
         if count:
             warnings.warn(f"{found.id}: {count} {what} are left out", AnytomyWarning, stacklevel=2)
     return Dataset(found, root, result.cases, result.oddities, result.lone_images, result.lone_masks)
+
+
+def _instead(tree: Tree, result: Found) -> str:
+    """What is there where no case is."""
+    if not tree.files:
+        return "there is no file in it"
+    alone = [
+        f"{count} {what}"
+        for count, what in (
+            (len(result.lone_images), "images without masks"),
+            (len(result.lone_masks), "masks without images"),
+        )
+        if count
+    ]
+    said = f", only {' and '.join(alone)}" if alone else ""
+    odd = f" ({result.oddities[0]})" if result.oddities else ""
+    return f"no image with a mask is found there{said}{odd}"
+
+
+def _expected(found: DatasetCard) -> str:
+    """The first layouts, for a person."""
+    shown = []
+    for layout in found.layouts[:3]:
+        masks = " and ".join(list(layout.masks.values())[:2])
+        shown.append(f"{layout.image}{f' with {masks}' if masks else ''} ({layout.name})")
+    return "; ".join(shown)

@@ -7,17 +7,28 @@ and which files of which sizes were unpacked from them.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from anytomy.core.errors import OutputError
 from anytomy.datasets.card import DatasetCard
-from anytomy.datasets.registry import download_dir
+from anytomy.datasets.registry import added_dir, download_dir
+from anytomy.io.atomic import output_error, write_text
+from anytomy.io.toml_write import toml_text
 from anytomy.zoo import checksum
 from anytomy.zoo.store import locked
 
-__all__ = ["ARCHIVES", "RECORD", "check_fetched", "read_record", "remove_fetched", "staging_dir"]
+__all__ = [
+    "ARCHIVES",
+    "RECORD",
+    "check_fetched",
+    "read_record",
+    "remember_place",
+    "remove_fetched",
+    "staging_dir",
+]
 
 RECORD = ".anytomy.json"
 ARCHIVES = ".archives"
@@ -58,6 +69,23 @@ def check_fetched(root: Path) -> list[str]:
         if archive.is_file() and checksum.sha256_of(archive) != entry["sha256"]:
             lines.append(f"{ARCHIVES}/{entry['file']} is not the file that was fetched")
     return lines
+
+
+def remember_place(card: DatasetCard, root: Path) -> None:
+    """Have a data set of the catalogue looked for where it was fetched to, in the user's own folder or ours.
+
+    Raises:
+        OutputError: That cannot be written down.
+    """
+    place = added_dir(card.id) / "dataset.toml"
+    if os.path.realpath(root) != os.path.realpath(download_dir(card)):
+        write_text(place, toml_text({"id": card.id, "like": card.id, "root": str(root)}))
+        return
+    try:
+        # Another place, where it no longer is.
+        place.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(place, error) from error
 
 
 def remove_fetched(card: DatasetCard) -> Path | None:

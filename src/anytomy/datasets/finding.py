@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anytomy.datasets.readers import reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anytomy.datasets.card import DatasetCard
     from anytomy.datasets.case import Case
     from anytomy.datasets.tree import Tree
@@ -34,6 +37,8 @@ class Found:
 def find_cases(tree: Tree, card: DatasetCard) -> Found:
     """The cases of a data set, by all its layouts; an image that several find is the first one's.
 
+    They are in the order of layouts, and within each in the order of paths.
+
     Raises:
         DatasetError: If a layout is broken.
     """
@@ -42,29 +47,33 @@ def find_cases(tree: Tree, card: DatasetCard) -> Found:
     for result in results:
         for case in result.cases:
             cases.setdefault((str(case.image.path), case.image.key, case.image.time), case)
-    used = {path for case in cases.values() for path in _paths(case, tree)}
+    used = _used(cases.values(), tree)
     # What one layout cannot pair another one may have: `mask` folders of one are the images of none.
     working = [result for result in results if result.cases] or results
     return Found(
-        cases=_unique(list(cases.values())),
+        cases=_unique(list(cases.values()), tree),
         oddities=tuple(dict.fromkeys(line for result in working for line in result.oddities)),
         lone_images=_left([r.lone_images for r in working], used),
         lone_masks=_left([r.lone_masks for r in working], used),
     )
 
 
-def _paths(case: Case, tree: Tree) -> list[str]:
-    paths = [case.image.path, *(path for mask in case.masks for path in mask.paths)]
-    return [
-        str(path.relative_to(tree.root)) if path.is_relative_to(tree.root) else str(path) for path in paths
-    ]
+def _used(cases: Iterable[Case], tree: Tree) -> set[str]:
+    """Paths below the root of all images and masks."""
+    paths = {path for case in cases for mask in case.masks for path in (case.image.path, *mask.paths)}
+    return {_below(path, tree) for path in paths}
+
+
+def _below(path: Path, tree: Tree) -> str:
+    """A path below the root as the tree has it; others as they are."""
+    return path.as_posix().removeprefix((tree.root / "_").as_posix()[:-1])
 
 
 def _left(parts: list[tuple[str, ...]], used: set[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for part in parts for path in part if path.rstrip("/") not in used))
 
 
-def _unique(cases: list[Case]) -> tuple[Case, ...]:
+def _unique(cases: list[Case], tree: Tree) -> tuple[Case, ...]:
     """Cases whose names tell them apart: those that do not get the folders of their images in front."""
     counts = Counter(case.id for case in cases)
     taken: Counter[str] = Counter()
@@ -72,7 +81,9 @@ def _unique(cases: list[Case]) -> tuple[Case, ...]:
     for case in cases:
         name = case.id
         if counts[name] > 1:
-            name = f"{case.image.path.parent.name}/{name}"
+            folder = _below(case.image.path, tree).rpartition("/")[0]
+            name = f"{folder}/{name}" if folder else name
         taken[name] += 1
-        out.append(replace(case, id=name if taken[name] == 1 else f"{name}#{taken[name]}"))
+        name = name if taken[name] == 1 else f"{name}#{taken[name]}"
+        out.append(case if name == case.id else replace(case, id=name))
     return tuple(out)

@@ -7,11 +7,10 @@ field's data sets need nothing else; those that do name a reader (`anytomy.datas
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-
-from anytomy.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from anytomy.io.toml_table import Table
@@ -30,8 +29,8 @@ class Target:
         values: Label values that belong to it, united.
         above: Pixels above this value belong to it: 0 for masks, 127 for JPEGs and soft maps.
         colour: Red, green and blue of an RGB-coded mask.
-        objects: `one` (all of it is one object), `instances` (each value is an object of its own, or each
-            file where there are several) or `parts` (each connected part is an object of its own).
+        objects: `one` (all of it is one object), `instances` (each value is an object of its own) or `parts`
+            (each connected part is an object of its own). Where there are several files, each is an object.
         mask: Which of the layout's masks holds it.
         channel: Which channel or time point of a label with one axis more, where there is one.
     """
@@ -156,10 +155,10 @@ def target_from(table: Table) -> Target:
     """
     values = table.numbers("values")
     colour = table.numbers("colour")
-    if any(v != int(v) for v in values) or any(v != int(v) or not 0 <= v <= 255 for v in colour):
-        table.fail("values", "whole numbers", values or colour)
-    if len(colour) not in (0, 3):
-        table.fail("colour", "red, green and blue", colour)
+    if not all(v.is_integer() for v in values):
+        table.fail("values", "whole numbers", values)
+    if len(colour) not in (0, 3) or not all(v.is_integer() and 0 <= v <= 255 for v in colour):
+        table.fail("colour", "red, green and blue from 0 to 255", colour)
     objects = table.text("objects", default="one")
     if objects not in OBJECTS:
         table.fail("objects", f"one of {', '.join(OBJECTS)}", objects)
@@ -173,10 +172,10 @@ def target_from(table: Table) -> Target:
         channel=table.optional_whole("channel"),
     )
     table.finish()
-    said = sum((bool(target.values), target.above is not None, target.colour is not None))
-    if said > 1 or (said == 0 and objects != "instances"):
-        raise DatasetError(
-            f'expected one of values, above and colour (or objects = "instances") for {target.structure},'
-            f" got {said}"
-        )
+    if target.above is not None and not math.isfinite(target.above):
+        table.fail("above", "a finite number", target.above)
+    said = [name for name in ("values", "above", "colour") if name in target.to_dict()]
+    if len(said) > 1 or (not said and objects != "instances"):
+        wanted = f'one of values, above and colour (or objects = "instances") for {target.structure}'
+        table.fail("values", wanted, ", ".join(said) or None)
     return target

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anytomy.core.errors import AnytomyWarning, GeometryError, ImageReadError
+from anytomy.core.errors import AnytomyWarning, GeometryError, ImageReadError, OptionError
 from anytomy.core.image import Image
 from anytomy.core.intensity import modality_of
 from anytomy.io.detect import ending
@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
     from anytomy.core.geometry import Geometry
     from anytomy.datasets.case import Case, MaskRef
+    from anytomy.datasets.layout import Target
 
-_PICTURES = frozenset({".png", ".bmp", ".gif", ".jpg", ".jpeg"})
+_TIFFS = frozenset({".tif", ".tiff", ".ome.tif", ".ome.tiff"})
+_PICTURES = frozenset({".png", ".bmp", ".gif", ".jpg", ".jpeg"}) | _TIFFS
 _LOSSY = frozenset({".jpg", ".jpeg"})
 # Headers of one study often differ in the last digits; a tenth of a voxel moves no label to another one.
 _SAME_PLACE_VOXELS = 0.1
+# So near, a label that its header says to be turned is turned; further off, the header is of something else.
+_TURNED_PLACE_VOXELS = 1.5
+# How far from a whole number a label value may be, for those that were stored with a slope or as floats.
+_WHOLE = 1e-3
 
 
 def read_image(case: Case) -> Image:
@@ -56,7 +62,7 @@ def read_labels(case: Case, image: Image) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     for ref in case.masks:
         target = ref.target
-        how = "colour" if target.colour is not None else "values" if target.values else "above"
+        how = "colour" if target.colour is not None else "values" if target.values else target.above
         key = (ref.paths, ref.form, ref.key, target.channel, how)
         if key not in raw:
             raw[key] = raw_label(ref, image, resize=case.resize_masks)
@@ -64,8 +70,8 @@ def read_labels(case: Case, image: Image) -> dict[str, NDArray[Any]]:
         name = target.structure
         if name in found:
             # The same structure by two masks: objects of the second one follow those of the first.
-            objects = np.where(objects > 0, objects + found[name].max(), 0)
-            found[name] = np.where(objects > 0, objects, found[name])
+            first = found[name].astype(np.int32)
+            found[name] = np.where(objects > 0, objects.astype(np.int32) + first.max(), first)
         else:
             found[name] = objects
     return found
@@ -79,11 +85,9 @@ def objects_of(raw: NDArray[Any], ref: MaskRef) -> NDArray[Any]:
     if target.colour is not None:
         inside = (raw == np.asarray(target.colour)).all(axis=-1)
     elif target.values:
-        inside = np.isin(raw, target.values)
-    elif target.above is not None:
-        inside = raw > target.above
+        inside = np.isin(_near_whole(raw), target.values)
     else:
-        inside = raw != 0
+        inside = raw > (target.above or 0)
     if target.objects == "instances" and raw.ndim == inside.ndim:
         return np.where(inside, _whole(raw), 0)
     if target.objects == "parts":
@@ -126,39 +130,56 @@ def raw_label(ref: MaskRef, image: Image, *, resize: bool = False) -> NDArray[An
 
 def _read_mask(path: Path, ref: MaskRef) -> tuple[NDArray[Any], Geometry | None]:
     """Stored values and, where the format has one, the place."""
-    from anytomy.io import npz, raster
+    from anytomy.io import npz
     from anytomy.io.read import read
 
-    target = ref.target
     if ref.key:
         return npz.read_array(path, ref.key), None
     if ending(path) in _PICTURES:
-        if not path.is_file():
-            raise ImageReadError(f"{path} does not exist")
-        lossy = ending(path) in _LOSSY
-        if target.colour is not None or lossy:
-            array = raster.read(path).array
-            return (_rgb(array) if target.colour is not None else _grey(array)), None
+        return _read_picture(path, ref.target), None
+    channel = ref.target.channel
+    try:
+        mask = read(path, channel=channel)
+    except (OptionError, ImageReadError):
+        if channel is None:
+            raise
+        mask = read(path, time=channel)
+    return _values(mask, ref.target), mask.geometry if mask.has_place else None
+
+
+def _read_picture(path: Path, target: Target) -> NDArray[Any]:
+    """What a picture shows, for colours and thresholds; what it stores, for label values."""
+    from anytomy.io import raster, tiff
+    from anytomy.io.read import read
+
+    lossy = ending(path) in _LOSSY
+    if target.colour is None and target.above is None and target.channel is None and not lossy:
+        stored = tiff if ending(path) in _TIFFS else raster
         try:
-            array = raster.read(path, labels=True).array
+            return _values(stored.read(path, labels=True), target)
         except ImageReadError:
-            array = _grey(raster.read(path).array)
-        # Two values of a 1-bit picture: 0 and 1 for label values, black and white for a threshold.
-        return (array * 255 if not target.values and array.max(initial=0) == 1 else array), None
-    mask = read(path, time=target.channel)
-    geometry = mask.geometry if mask.has_place else None
-    array = mask.array
-    if target.colour is None and mask.is_colour:
-        array = array.max(axis=-1)
-    return array, geometry
+            pass  # it has colours; what else is wrong with it, `read` finds, too
+    array = _values(read(path, channel=target.channel), target)
+    # Masks of 0 and 1 are black and white for a threshold that was meant for 0 and 255.
+    if target.above is not None and not lossy and array.dtype.kind in "iu" and array.max() == 1:
+        return array.astype(np.uint8) * 255
+    return array
 
 
-def _grey(array: NDArray[Any]) -> NDArray[Any]:
-    return array.max(axis=-1) if array.ndim == 3 else array
+def _values(mask: Image, target: Target) -> NDArray[Any]:
+    """Colours for a target that is told by colour, one value per pixel for all others."""
+    if mask.is_colour and target.colour is None and target.above is None and target.objects == "instances":
+        return _numbered(mask.array)
+    if target.colour is None:
+        return mask.array.max(axis=-1) if mask.is_colour else mask.array
+    return mask.array if mask.is_colour else np.repeat(mask.array[..., None], 3, axis=-1)
 
 
-def _rgb(array: NDArray[Any]) -> NDArray[Any]:
-    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=-1)
+def _numbered(colours: NDArray[Any]) -> NDArray[Any]:
+    """Maps in which each object has a colour of its own, as numbers; 0 for black."""
+    packed = colours[..., 0].astype(np.int64) << 32 | colours[..., 1].astype(np.int64) << 16 | colours[..., 2]
+    values, numbers = np.unique(packed, return_inverse=True)
+    return (numbers.reshape(packed.shape) + (values[0] != 0)).astype(np.int32)
 
 
 def _spatial(image: Image) -> tuple[int, ...]:
@@ -213,7 +234,7 @@ def _fitted(array: NDArray[Any], image: Image, path: Path, *, resize: bool = Fal
     squeezed = array.squeeze()
     if squeezed.shape == tuple(n for n in wanted if n > 1):
         return squeezed.reshape(wanted)
-    if resize and not image.is_volume and array.ndim == 2:
+    if resize and not image.is_volume and (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 3)):
         rows = (np.arange(wanted[0]) + 0.5) * array.shape[0] / wanted[0]
         columns = (np.arange(wanted[1]) + 0.5) * array.shape[1] / wanted[1]
         return array[np.ix_(rows.astype(int), columns.astype(int))]
@@ -226,35 +247,39 @@ def _fitted(array: NDArray[Any], image: Image, path: Path, *, resize: bool = Fal
 def _reoriented(array: NDArray[Any], geometry: Geometry, image: Image, path: Path) -> NDArray[Any]:
     """A label of the same voxels in the image's order of axes and directions.
 
-    Where the headers say that both are the same grid turned, it is turned back. Where they say that the
-    label lies elsewhere although its shape fits, the shape is believed and it is said aloud: headers of
-    labels are wrong more often than their arrays.
+    Where the headers say that both are the same grid turned, give or take a voxel, it is turned back. Where
+    they say that the label lies elsewhere although its shape fits, the shape is believed and it is said
+    aloud: headers of labels are wrong more often than their arrays.
     """
-    corners = np.array(list(itertools.product(*((0, n - 1) for n in geometry.size_xyz))), dtype=float)
-    there = image.geometry.to_index(geometry.to_physical(corners))
-    if np.abs(there - corners).max() < _SAME_PLACE_VOXELS:
+    cosines = image.geometry.direction_matrix.T @ geometry.direction_matrix
+    # Axis x, y, z of the image is the label's axis order[0], order[1], order[2].
+    order = max(itertools.permutations(range(3)), key=lambda o: sum(abs(cosines[a, o[a]]) for a in range(3)))
+    turned, flips = geometry.permute(order), [cosines[a, order[a]] < 0 for a in range(3)]
+    for axis in range(3):
+        turned = turned.flip(axis) if flips[axis] else turned
+    off, way = _voxels_apart(turned, image.geometry), "one to one"
+    if turned.size_xyz == image.geometry.size_xyz and off < _TURNED_PLACE_VOXELS:
+        array = np.transpose(array, [2 - order[2 - a] for a in range(3)])
+        array = array[tuple(slice(None, None, -1 if flips[2 - a] else 1) for a in range(3))]
+        way += " after turning" if any(flips) or order != (0, 1, 2) else ""
+    elif array.shape == _spatial(image):
+        off = _voxels_apart(geometry, image.geometry)
+    else:
         return array
-    limit = np.asarray(image.geometry.size_xyz) - 1
-    whole = np.abs(there - np.round(there)).max() < _SAME_PLACE_VOXELS
-    filled = np.abs(there.min(axis=0)).max() < 0.5 and np.abs(there.max(axis=0) - limit).max() < 0.5
-    if whole and filled:
-        origin, steps = there[0], np.eye(3)
-        ends = image.geometry.to_index(geometry.to_physical(steps)) - image.geometry.to_index(
-            geometry.to_physical(np.zeros((1, 3)))
-        )
-        axis_of = np.abs(ends).argmax(axis=1)  # label axis j runs along image axis axis_of[j]
-        if sorted(axis_of.tolist()) == [0, 1, 2]:
-            turned = np.transpose(array, [2 - int(np.flatnonzero(axis_of == 2 - a)[0]) for a in range(3)])
-            flips = tuple(slice(None, None, -1 if origin[2 - a] > limit[2 - a] / 2 else 1) for a in range(3))
-            return turned[flips]
-    if array.shape == _spatial(image):
+    if off >= _SAME_PLACE_VOXELS:
         warnings.warn(
-            f"{path} lies elsewhere than its image by its header (up to {np.abs(there - corners).max():.3g} "
-            "voxels); shapes agree, so voxels are taken one to one",
+            f"{path} lies elsewhere than its image by its header (up to {off:.3g} voxels); shapes agree, so "
+            f"voxels are taken {way}",
             AnytomyWarning,
             stacklevel=2,
         )
     return array
+
+
+def _voxels_apart(geometry: Geometry, other: Geometry) -> float:
+    """How far the corners of a grid are from those of another one, in voxels of that one."""
+    corners = np.array(list(itertools.product(*((0, n - 1) for n in geometry.size_xyz))), dtype=float)
+    return float(np.abs(other.to_index(geometry.to_physical(corners)) - corners).max())
 
 
 def _slices(ref: MaskRef, image: Image) -> NDArray[Any]:
@@ -283,14 +308,28 @@ def _slices(ref: MaskRef, image: Image) -> NDArray[Any]:
             hint="a slice or a mask is missing",
         )
     out: NDArray[Any] = np.zeros(_spatial(image), dtype=np.int32)
-    for place, path in zip(places, masks, strict=True):
+    numbers = [round(float(image.geometry.to_index(place)[2])) for place in places]
+    if sorted(numbers) != list(range(len(out))):
+        raise GeometryError(
+            f"expected one file for each of {len(out)} slices in {folder}, but got {len(set(numbers))} places"
+        )
+    for index, path in zip(numbers, masks, strict=True):
         values, _ = _read_mask(path, ref)
-        index = round(float(image.geometry.to_index(place)[2]))
         if values.shape != out.shape[1:]:
             raise GeometryError(f"{path} has shape {values.shape}, but its slice has {out.shape[1:]}")
         out[index] = values
     return out
 
 
+def _near_whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Values with what a slope did to whole numbers undone; others are no label."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values
+    whole = np.round(values)
+    return np.where(np.abs(values - whole) < _WHOLE, whole, np.nan)
+
+
 def _whole(values: NDArray[Any]) -> NDArray[Any]:
-    return values if np.issubdtype(values.dtype, np.integer) else np.round(values).astype(np.int64)
+    if np.issubdtype(values.dtype, np.integer):
+        return values
+    return np.nan_to_num(np.round(values), posinf=0, neginf=0).astype(np.int64)

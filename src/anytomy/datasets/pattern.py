@@ -69,15 +69,17 @@ class Pattern:
     @cached_property
     def open_ended(self) -> bool:
         """Whether several files may fit to the same names."""
-        return "*" in re.sub(r"\{[^}]*\}", "", self.path)
+        return any(not token["name"] for token in _TOKEN.finditer(self.path))
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        body = _body(self.path, {})
+        if self.path.startswith("/"):
+            raise DatasetError(f"expected a path pattern below the data set's folder, but got {self.text!r}")
+        body = _body(self.path, self.path, {})
         prefix = f"(?P<{ROOT}>(?:.*/)?)" if self.rooted else ""
         try:
             return re.compile(prefix + body, re.IGNORECASE)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise DatasetError(f"expected a path pattern, but {self.text!r} is none: {error}") from error
 
     def beside(self, image: Pattern) -> Pattern:
@@ -85,7 +87,10 @@ class Pattern:
 
         Otherwise `{subject}_{visit}` would be cut at the first `_` in masks, wherever images are cut.
         """
-        known = {m["name"]: m["regex"] for m in _TOKEN.finditer(image.path) if m["regex"]}
+        known: dict[str, str] = {}
+        for token in _TOKEN.finditer(image.path):
+            if token["regex"]:
+                known.setdefault(token["name"], token["regex"])
 
         def with_expression(token: re.Match[str]) -> str:
             name = token["name"]
@@ -98,6 +103,14 @@ class Pattern:
         found = self._regex.fullmatch(path)
         return None if found is None else found.groupdict()
 
+    def check(self) -> None:
+        """Say now what is broken, rather than when it is first used.
+
+        Raises:
+            DatasetError: If braces or an expression in them are broken.
+        """
+        _ = self._regex
+
     def structures_of(self, names: Mapping[str, str], paths: Iterable[str]) -> dict[str, str]:
         """Paths that fit to an image's names, and what stands for `{structure}` in each.
 
@@ -107,33 +120,42 @@ class Pattern:
             names: Those of the image, with `root`.
             paths: The candidates.
         """
+        start, rest = self._started(names)
+        prefix = "" if self.rooted and ROOT in names else "(?:.*/)?"
         known = {k: v for k, v in names.items() if k in self.names}
-        prefix = re.escape(names.get(ROOT, "")) if self.rooted and ROOT in names else "(?:.*/)?"
-        regex = re.compile(prefix + _body(self.path, known), re.IGNORECASE)
-        found = ((path, regex.fullmatch(path)) for path in paths)
-        return {path: match[STRUCTURE] for path, match in found if match is not None}
+        # The rest is the same text for most images, which `re` has compiled already.
+        regex = re.compile(prefix + _body(rest, self.path, known), re.IGNORECASE)
+        lower = start.lower()
+        found = (
+            (path, regex.fullmatch(path, len(start))) for path in paths if path[: len(start)].lower() == lower
+        )
+        told = names.get(STRUCTURE)  # where the image's own path says it
+        return {path: told or match[STRUCTURE] for path, match in found if match is not None}
 
     def start(self, names: Mapping[str, str]) -> str:
         """The fixed beginning of paths that fit to an image's names, as far as it is known; lower case."""
+        return self._started(names)[0].lower()
+
+    def _started(self, names: Mapping[str, str]) -> tuple[str, str]:
+        """The fixed beginning, as far as the names are known, and the rest of the pattern."""
         if not self.rooted or ROOT not in names:
-            return ""
-        text = names[ROOT]
-        place = 0
+            return "", self.path
+        text, place = names[ROOT], 0
         for token in _TOKEN.finditer(self.path):
             text += self.path[place : token.start()]
             if token["name"] not in names:
-                return text.lower()
+                return text, self.path[token.start() :]
             text += names[token["name"]]
             place = token.end()
-        return (text + self.path[place:]).lower()
+        return text + self.path[place:], ""
 
 
-def _body(path: str, known: Mapping[str, str]) -> str:
-    """The regular expression of a path; names that are known stand as they are."""
+def _body(part: str, path: str, known: Mapping[str, str]) -> str:
+    """The regular expression of a part of a path; names that are known stand as they are."""
     out, place = "", 0
     seen: set[str] = set()
-    for token in _TOKEN.finditer(path):
-        out += _literal(path[place : token.start()])
+    for token in _TOKEN.finditer(part):
+        out += _literal(part[place : token.start()], path)
         place = token.end()
         name = token["name"]
         if token[0] == "**/":
@@ -147,12 +169,14 @@ def _body(path: str, known: Mapping[str, str]) -> str:
         else:
             seen.add(name)
             out += f"(?P<{name}>{token['regex'] or '[^/]+?'})"
-    return out + _literal(path[place:])
+    return out + _literal(part[place:], path)
 
 
-def _literal(text: str) -> str:
+def _literal(text: str, path: str) -> str:
     if "{" in text or "}" in text:
-        raise DatasetError(f"expected a name of small letters in braces, got {text!r} in a path pattern")
+        raise DatasetError(f"expected names of small letters in braces in a path pattern, but got {path!r}")
+    if "\\" in text:
+        raise DatasetError(f"expected forward slashes in a path pattern, but got {path!r}")
     return re.escape(text)
 
 
@@ -165,10 +189,11 @@ def filled(template: str, names: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in names:
+            known = ", ".join(name for name in names if name != ROOT)
             raise DatasetError(
                 f"expected names of the image pattern in {template!r}, but got {match[0]}",
-                hint=f"it has {', '.join(names) or 'none'}",
+                hint=f"it has {known or 'none'}",
             )
         return names[match[1]] or ""
 
-    return re.sub(r"\{([a-z_][a-z0-9_]*)\}", value, template)
+    return re.sub(r"\{([^{}]*)\}", value, template)

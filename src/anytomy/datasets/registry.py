@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from anytomy.core.errors import DatasetError
+from anytomy.core.errors import AnytomyWarning, DatasetError
 from anytomy.datasets.card import ID, DatasetCard, read_card
+from anytomy.io.toml_table import Table
 from anytomy.zoo.home import home_dir
 
 VARIABLE = "ANYTOMY_DATA"
@@ -34,9 +36,10 @@ def card(dataset_id: str) -> DatasetCard:
         if path.is_file():
             return _named(read_card(path, builtin=True), dataset_id)
     known = dataset_ids()
-    named = {alias.lower(): c.id for c in builtin_cards() for alias in c.aliases}
-    if dataset_id.lower() in named:
-        return card(named[dataset_id.lower()])
+    named = {alias.lower(): c.id for c in builtin_cards() for alias in c.aliases} | {i: i for i in known}
+    meant = named.get(dataset_id.strip().lower())
+    if meant is not None and meant != dataset_id:
+        return card(meant)
     close = difflib.get_close_matches(dataset_id.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise DatasetError(
@@ -48,10 +51,20 @@ def card(dataset_id: str) -> DatasetCard:
 def cards() -> list[DatasetCard]:
     """All cards: the catalogue's in order of id, then the user's.
 
+    A broken card of the user's is left out and said, so that it does not hide the others.
+
     Raises:
-        DatasetError: A card is broken; the message names its file.
+        DatasetError: A card of the catalogue is broken; the message names its file.
     """
-    return [card(dataset_id) for dataset_id in dataset_ids()]
+    found = []
+    for dataset_id in dataset_ids():
+        try:
+            found.append(card(dataset_id))
+        except DatasetError as error:
+            if not (added_dir(dataset_id) / "dataset.toml").is_file():
+                raise
+            warnings.warn(f"{dataset_id} is left out: {error}", AnytomyWarning, stacklevel=2)
+    return found
 
 
 def builtin_cards() -> list[DatasetCard]:
@@ -90,7 +103,7 @@ def locate(found: DatasetCard) -> Path | None:
     where `get` puts it.
     """
     if found.root is not None:
-        return found.root
+        return found.source.parent / found.root.expanduser()
     names = (found.id, *found.aliases)
     for folder in search_path():
         for name in names:
@@ -110,10 +123,12 @@ def _added(path: Path) -> DatasetCard:
         ) from error
     if "like" not in values:
         return _named(read_card(path, builtin=False), path.parent.name)
-    like, root, own = values.get("like"), values.get("root"), values.get("id")
+    table = Table(values, path, error=DatasetError)
+    like, root, own = table.text("like"), table.text("root"), table.text("id", pattern=ID)
+    table.finish()
     template = _BUILTIN / f"{like}.toml"
-    if not isinstance(root, str) or not isinstance(own, str) or not template.is_file():
-        raise DatasetError(f"expected id, root and a data set of the catalogue as like in {path}")
+    if not ID.fullmatch(like) or not template.is_file():
+        table.fail("like", "a data set of the catalogue", like)
     found = read_card(template, builtin=True)
     return _named(replace(found, id=own, root=Path(root), source=path, builtin=False), path.parent.name)
 

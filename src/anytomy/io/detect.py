@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     from pathlib import Path
 
-_COMPOUND = (".seg.nrrd", ".nii.gz", ".hdr.gz", ".img.gz", ".ome.tif", ".ome.tiff")
+_COMPOUND = (".seg.nrrd", ".seg.dcm", ".nii.gz", ".hdr.gz", ".img.gz", ".ome.tif", ".ome.tiff")
 _GZIP = b"\x1f\x8b"
 # Enough for every magic number: DICOM's is at 128, NIfTI-1's at 344, a MetaImage header is a few hundred.
 _HEAD = 4096

@@ -1,4 +1,4 @@
-"""From slices to a regular grid: `arrange`.
+"""From slices to a regular grid: `arrange`; with gaps and several frames at a place, `arrange_sparse`.
 
 Tolerances (scanners round what they write):
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _DIRECTION = 1e-3
 _SPACING = 1e-4
 _ROUNDING_MM = 0.1
+_MOST_SLICES = 65535  # of a sparse grid: two far frames of a damaged file must not fill the memory
 
 
 def arrange(slices: Sequence[Slice], time: int | None, path: Path) -> tuple[list[Slice], Geometry, bool]:
@@ -89,6 +90,62 @@ def _picture_grid(slice_: Slice) -> Geometry:
 def _names(slices: Sequence[Slice], limit: int = 3) -> str:
     more = f" and {len(slices) - limit} more" if len(slices) > limit else ""
     return ", ".join(s.name for s in slices[:limit]) + more
+
+
+def arrange_sparse(
+    frames: Sequence[Slice], stated_mm: float | None, path: Path
+) -> tuple[list[int], Geometry]:
+    """The z index of each frame on the smallest regular grid that holds them all, and the grid.
+
+    Frames may come in any order, share a place (segments of a segmentation) and leave gaps.
+
+    Args:
+        frames: Each with a place.
+        stated_mm: The distance of slices that the file states. It counts where all places fit it; else it is
+            the smallest distance of two places.
+        path: What was read, for messages.
+
+    Raises:
+        GeometryError: If the places do not fit into a regular grid.
+    """
+    _check_alike(frames, path)
+    direction = _direction(frames[0])
+    rank = _places(frames, direction[2])
+    first: dict[int, Slice] = {}
+    for frame in frames:
+        first.setdefault(rank[id(frame)], frame)
+    placed = [first[number] for number in sorted(first)]
+    positions = np.array([frame.position_lps_mm for frame in placed])
+    index, step = np.zeros(1, dtype=int), stated_mm or placed[0].step_mm or 1.0
+    if len(placed) > 1:
+        _check_sideways(placed, positions, direction[2], path)
+        index, step = _sparse_index(placed, positions @ direction[2], stated_mm, path)
+    size = (placed[0].size_yx[1], placed[0].size_yx[0], int(index[-1]) + 1)
+    return [int(index[rank[id(frame)]]) for frame in frames], _grid(placed[0], direction, step, size)
+
+
+def _sparse_index(
+    placed: Sequence[Slice], along: NDArray[np.float64], stated_mm: float | None, path: Path
+) -> tuple[NDArray[np.int_], float]:
+    offsets = along - along[0]
+    steps = np.diff(offsets)
+    for step in (stated_mm, float(steps.min())):
+        if not step or offsets[-1] / step > _MOST_SLICES:
+            continue
+        # Gap by gap: where positions are rounded, the quotient of a long way is off by whole slices.
+        gaps = np.round(steps / step).astype(int)
+        if gaps.min() < 1:
+            continue
+        index = np.concatenate([[0], np.cumsum(gaps)])
+        mean = float(offsets[-1] / index[-1])
+        if np.abs(offsets - index * mean).max() <= max(0.01 * mean, min(_ROUNDING_MM, 0.2 * mean)):
+            return index, mean
+    at = int(steps.argmax())
+    raise GeometryError(
+        f"{path} has irregular slice distances of {steps.min():.4g} to {steps.max():.4g} mm: "
+        f"{steps[at]:.4g} mm between {placed[at].name} and {placed[at + 1].name}",
+        hint="a volume needs distances that are multiples of one",
+    )
 
 
 # -- what all slices must share ---------------------------------------------------------------------
@@ -200,11 +257,17 @@ def _stack(
         # The mean, not the median: where positions are rounded, the median is wrong and adds up.
         step = float(along[-1] - along[0]) / (len(slices) - 1)
     rows, columns = slices[0].size_yx
-    dy, dx = slices[0].spacing_yx_mm or (1.0, 1.0)
+    return slices, _grid(slices[0], direction, step, (columns, rows, len(slices))), True
+
+
+def _grid(
+    first: Slice, direction: NDArray[np.float64], step: float, size_xyz: tuple[int, int, int]
+) -> Geometry:
+    dy, dx = first.spacing_yx_mm or (1.0, 1.0)
     affine = np.eye(4)
     affine[:3, :3] = direction.T * (dx, dy, step)
-    affine[:3, 3] = positions[0]
-    return slices, Geometry.from_affine(affine, (columns, rows, len(slices))), True
+    affine[:3, 3] = first.position_lps_mm or (0.0, 0.0, 0.0)
+    return Geometry.from_affine(affine, size_xyz)
 
 
 def _check_doubled(slices: list[Slice], along: NDArray[np.float64], path: Path) -> None:

@@ -61,7 +61,7 @@ def load(slices: Sequence[Slice], modality: str) -> NDArray[Any]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of pydicom, about values that break a rule of the standard
-                dataset, frames = _decoded(path, [slices[i].frame for i in indices])
+                dataset, frames = decoded(path, [slices[i].frame for i in indices])
                 for index, frame in zip(indices, frames, strict=True):
                     slice_ = slices[index]
                     array[index] = (
@@ -86,22 +86,51 @@ def _value_type(slices: Sequence[Slice]) -> np.dtype[Any]:
     return np.dtype(np.float32)
 
 
-def _decoded(path: Path, frames: list[int | None]) -> tuple[Any, Iterator[NDArray[Any]]]:
-    """The dataset of a file and its decoded frames, one at a time."""
+def decoded(path: Path, frames: list[int | None]) -> tuple[Any, Iterator[NDArray[Any]]]:
+    """The dataset of a file and its decoded frames, one at a time.
+
+    Args:
+        path: The file.
+        frames: Which frames, 0-based; [None] for a file with one.
+
+    Raises:
+        ImageReadError: If there are no pixels, or they are compressed in a way that nobody decodes.
+        MissingDependencyError: If no decoder for the compression is installed.
+    """
     import pydicom
     from pydicom.pixels import iter_pixels
 
     dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+    is_packed = _is_packed(dataset)
     if "TransferSyntaxUID" in dataset.file_meta:
         _check_decoder(dataset.file_meta.TransferSyntaxUID, path)
-        if frames[0] is not None:  # of many frames only those that are asked for are read
+        if frames[0] is not None and not is_packed:  # of many frames only those that are asked for are read
             return dataset, iter_pixels(path, indices=frames)
     dataset = pydicom.dcmread(path, force=True)
     if "TransferSyntaxUID" not in dataset.file_meta:
         _assume_syntax(dataset)
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise ImageReadError(broken(path, "the pixel data end too early"))
+    if is_packed:
+        return dataset, _unpacked(dataset, [frame or 0 for frame in frames])
     return dataset, iter_pixels(dataset, indices=None if frames[0] is None else frames)
+
+
+def _is_packed(dataset: Any) -> bool:
+    """Whether pixels are single bits, eight in a byte."""
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    _, little = dataset.original_encoding
+    return dataset.get("BitsAllocated") == 1 and little and not (syntax is not None and syntax.is_compressed)
+
+
+def _unpacked(dataset: Any, frames: list[int]) -> Iterator[NDArray[np.uint8]]:
+    """Frames of single bits; pydicom 3 fails on one that begins late in a byte."""
+    size = int(dataset.Rows) * int(dataset.Columns)
+    packed = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    for frame in frames:
+        start, skip = divmod(frame * size, 8)
+        bits = np.unpackbits(packed[start : start + (skip + size + 7) // 8], bitorder="little")
+        yield bits[skip : skip + size].reshape(int(dataset.Rows), int(dataset.Columns))
 
 
 def _assume_syntax(dataset: Any) -> None:

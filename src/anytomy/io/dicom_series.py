@@ -135,7 +135,7 @@ def scan(path: Path) -> list[Series]:
         others = ", ".join(f"{count} {kind}" for kind, count in sorted(skipped.items()))
         raise ImageReadError(
             f"{path} holds no DICOM image" + (f" (found {others})" if others else ""),
-            hint="give the folder of the images" if skipped else None,
+            hint="give the folder of the images, or a SEG itself to see its segments" if skipped else None,
         )
     found = [
         replace(

@@ -77,12 +77,17 @@ def read(
     if in_colour and channel is not None:
         array = np.ascontiguousarray(array[..., chosen])
     shape = (1,) * (3 - spatial) + array.shape[:spatial]
-    geometry = _geometry(path, keys, (shape[2], shape[1], shape[0]))
+    geometry = grid(path, keys, (shape[2], shape[1], shape[0]))
     kind = "npy" if not keys else "npz"
     return Image(array=array, geometry=geometry, is_volume=spatial == 3, path=path, format=kind)
 
 
-def _geometry(path: Path, keys: list[str], size_xyz: tuple[int, int, int]) -> Geometry:
+def grid(path: Path, keys: list[str], size_xyz: tuple[int, int, int]) -> Geometry:
+    """The grid of arrays of this size, from `spacing`, `origin` and `direction` where the file has them.
+
+    Raises:
+        GeometryError: If they are no grid.
+    """
     known: dict[str, Any] = {}
     for key, count in (("spacing", 3), ("origin", 3), ("direction", 9)):
         if key in keys:

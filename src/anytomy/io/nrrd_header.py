@@ -33,15 +33,25 @@ _ENTRY = re.compile(r'\([^)]*\)|"[^"]*"|\S+')
 
 def read_fields(path: Path) -> dict[str, str]:
     """The fields of a header, `field: text`, names in lower case; keys and values (`:=`) are left out."""
-    with open_plain(path) as file:
-        head = file.read(_LONGEST)
-    head = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
     fields = {}
-    for line in head.decode("utf-8", "replace").splitlines()[1:]:
+    for line in _lines(path):
         name, colon, text = line.partition(": ")
         if colon and not line.startswith("#") and ":=" not in name:
             fields[name.strip().lower()] = text.strip()
     return fields
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """The keys and values of a header, `key:=value`."""
+    pairs = (line.partition(":=") for line in _lines(path) if not line.startswith("#"))
+    return {key: _plain(value) for key, sign, value in pairs if sign and ": " not in key}
+
+
+def _lines(path: Path) -> list[str]:
+    with open_plain(path) as file:
+        head = file.read(_LONGEST)
+    head = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
+    return head.decode("utf-8", "replace").splitlines()[1:]
 
 
 def entries(text: str) -> list[str]:
@@ -141,3 +151,8 @@ def number(value: float) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "")
+
+
+def _plain(value: str) -> str:
+    """What `_escaped` was given."""
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], value)

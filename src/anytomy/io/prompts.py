@@ -3,12 +3,15 @@
     {"objects": [
         {"id": 1, "name": "liver", "box": [40, 60, 210, 190], "slice": 41, "z": [30, 60]},
         {"id": 2, "name": "cyst", "points": [[88, 120, 41, 1], [95, 140, 41, 0]]},
-        {"id": 3, "mask": "guess.nii.gz", "mask_value": 3}]}
+        {"id": 3, "mask": "guess.nii.gz", "mask_value": 3}],
+     "combine": ["healthy liver = liver - cyst"]}
 
 Coordinates are 0-based pixels `x, y[, z]` of the file. A point is `[x, y, label]`, in a volume
 `[x, y, z, label]` or, with `slice`, `[x, y, label]`; the label is 1 (object) or 0 (background). Boxes have
 four or, in a volume, six numbers and exclusive ends; `"box_format"` (for the file or an object) says where
-they come in another form: `xyxy-inclusive` or `xywh`. A mask is a file beside the JSON.
+they come in another form: `xyxy-inclusive` or `xywh`. A mask is a file beside the JSON. `"combine"` makes
+objects of others (`anytomy.core.combination`); with an id of its own one is written
+`{"name": "healthy liver", "expression": "liver - cyst", "id": 9}`.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anytomy.core.combination import EXAMPLE, Combination
 from anytomy.core.errors import AnytomyError, PromptError
 from anytomy.core.prompt import Prompt
 from anytomy.io.detect import stem
@@ -29,20 +34,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BOX_FORMATS = ("xyxy", "xyxy-inclusive", "xywh")
-_TOP_KEYS = ("objects", "box_format")
+_TOP_KEYS = ("objects", "box_format", "combine")
 _KEYS = ("id", "name", "box", "box_format", "points", "slice", "z", "mask", "mask_value")
+_COMBINATION_KEYS = ("name", "expression", "id")
 _EXAMPLE = 'write {"objects": [{"box": [x0, y0, x1, y1]}]}'
 
 
+@dataclass(frozen=True)
+class PromptFile:
+    """What a prompt file asks for.
+
+    Attributes:
+        prompts: One per object in their order; `id` is None where the file gives none.
+        combine: Objects to make of others.
+    """
+
+    prompts: list[Prompt]
+    combine: list[Combination]
+
+
 def read_prompts(path: Path, *, is_volume: bool) -> list[Prompt]:
-    """The prompts of a JSON file.
+    """The prompts of a JSON file, without its combinations; see `read_prompt_file`."""
+    return read_prompt_file(path, is_volume=is_volume).prompts
+
+
+def read_prompt_file(path: Path, *, is_volume: bool) -> PromptFile:
+    """The prompts and combinations of a JSON file.
 
     Args:
         path: The file.
         is_volume: Whether they are for a volume; decides what the numbers of a point mean.
-
-    Returns:
-        One prompt per object in their order; `id` is None where the file gives none.
 
     Raises:
         PromptError: If the file is missing, no JSON, or an object is malformed; names file and object.
@@ -65,22 +86,29 @@ def read_prompts(path: Path, *, is_volume: bool) -> list[Prompt]:
         raise PromptError(f"{path}: {error.message}", hint=error.hint) from None
     except ValueError as error:  # a number of thousands of digits
         raise PromptError(f"{path} cannot be used: {error}") from None
-    return prompts_from_dict(document, is_volume=is_volume, folder=path.parent, source=str(path))
+    return prompt_file_from_dict(document, is_volume=is_volume, folder=path.parent, source=str(path))
 
 
 def prompts_from_dict(
     document: Any, *, is_volume: bool, folder: Path | None = None, source: str = "prompts"
 ) -> list[Prompt]:
-    """The prompts of a parsed document, as a server gets it.
+    """The prompts of a parsed document, without its combinations; see `prompt_file_from_dict`."""
+    return prompt_file_from_dict(document, is_volume=is_volume, folder=folder, source=source).prompts
+
+
+def prompt_file_from_dict(
+    document: Any, *, is_volume: bool, folder: Path | None = None, source: str = "prompts"
+) -> PromptFile:
+    """The prompts and combinations of a parsed document, as a server gets it.
 
     Args:
         document: What the JSON file holds.
-        is_volume: As in `read_prompts`.
+        is_volume: As in `read_prompt_file`.
         folder: Where mask files lie; None refuses masks (never open files that a stranger names).
         source: What messages call the document.
 
     Raises:
-        PromptError: As `read_prompts`.
+        PromptError: As `read_prompt_file`.
     """
     objects = document.get("objects") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(objects, list):
@@ -117,7 +145,27 @@ def prompts_from_dict(
         if prompt.id is not None:
             seen[prompt.id] = number
         prompts.append(prompt)
-    return prompts
+    return PromptFile(prompts, _combinations(document.get("combine"), source))
+
+
+def _combinations(entries: Any, source: str) -> list[Combination]:
+    entries = [] if entries is None else entries
+    if not isinstance(entries, list):
+        raise PromptError(
+            f"{source}: expected a list for 'combine', got {_short(entries)}", hint=f'write ["{EXAMPLE}"]'
+        )
+    found = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            if isinstance(entry, Mapping):
+                _check_keys(entry, _COMBINATION_KEYS)
+                found.append(Combination(**{"name": None, "expression": None, **entry}))
+            else:
+                found.append(Combination.parse(entry))
+        except PromptError as error:
+            where = f"{source}, combination {number} of {len(entries)}"
+            raise PromptError(f"{where}: {error.message}", hint=error.hint) from None
+    return found
 
 
 def _prompt(entry: Any, box_format: str, *, is_volume: bool, folder: Path | None) -> Prompt:
@@ -211,16 +259,10 @@ def _mask(name: Any, value: Any, folder: Path | None) -> NDArray[np.bool_]:
 
 def _read_label_file(path: Path) -> NDArray[Any]:
     """Values `([z,] y, x)` of a mask or label map."""
-    from anytomy.io import raster, tiff
-    from anytomy.io.read import read
+    from anytomy.io.labels import read_labels
 
     try:
-        with path.open("rb") as file:
-            head = file.read(512)
-        # These two may hold colours for eyes; the ids are the numbers behind them.
-        picture = next((each for each in (raster, tiff) if each.matches(path, head)), None)
-        image = picture.read(path, labels=True) if picture else read(path)
-        values: NDArray[Any] = image.array
+        values: NDArray[Any] = read_labels(path).array
         return values
     except OSError as error:
         raise PromptError(f"cannot read mask {path}: {error.strerror or error}") from None
@@ -281,8 +323,14 @@ def prompt_to_dict(prompt: Prompt, *, mask: str | None = None) -> dict[str, Any]
     return entry
 
 
-def write_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
-    """Write a prompt file that `read_prompts` reads back.
+def combination_to_dict(combination: Combination) -> dict[str, Any]:
+    """An entry of `combine`."""
+    entry: dict[str, Any] = {} if combination.id is None else {"id": combination.id}
+    return {**entry, "name": combination.name, "expression": combination.expression}
+
+
+def write_prompts(path: Path, prompts: Sequence[Prompt], combine: Sequence[Combination] = ()) -> None:
+    """Write a prompt file that `read_prompt_file` reads back.
 
     Masks go into files beside it, `STEM.mask-N.png` (or `.tif` for a volume), N counted from 1.
 
@@ -295,9 +343,17 @@ def write_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
     for number, prompt in enumerate(prompts, start=1):
         name = None if prompt.mask is None else _write_mask(path, number, prompt.mask)
         entries.append(prompt_to_dict(prompt, mask=name))
-    lines = ",\n    ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    text = f'{{"objects": {_list_of(entries)}'
+    if combine:
+        text += f', "combine": {_list_of([combination_to_dict(each) for each in combine])}'
     with atomic_path(path) as temporary:
-        temporary.write_text(f'{{"objects": [\n    {lines}\n]}}\n', encoding="utf-8")
+        temporary.write_text(text + "}\n", encoding="utf-8")
+
+
+def _list_of(entries: Sequence[Mapping[str, Any]]) -> str:
+    """JSON with one entry a line."""
+    lines = ",\n    ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    return f"[\n    {lines}\n]"
 
 
 def _write_mask(path: Path, number: int, mask: NDArray[np.bool_]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from anytomy.core.errors import AnytomyError, AnytomyWarning, GeometryError, ImageReadError
 from anytomy.core.intensity import value_range
-from anytomy.io import detect, dicom, itk, nifti, npz, raster, tiff
+from anytomy.io import detect, dicom, dicom_seg_read, itk, nifti, npz, raster, tiff
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +31,7 @@ _BY_ENDING = {
     ".mha": "MetaImage",
     ".mhd": "MetaImage",
     ".dcm": "DICOM",
+    ".seg.dcm": "DICOM",
     ".dicom": "DICOM",
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -73,7 +74,7 @@ class ImageReader(Protocol):
         """The image or volume in the file."""
 
 
-_BUILT_IN: tuple[ImageReader, ...] = (nifti, itk, dicom, raster, tiff, npz)
+_BUILT_IN: tuple[ImageReader, ...] = (nifti, itk, dicom_seg_read, dicom, raster, tiff, npz)
 
 
 def read(

@@ -36,8 +36,11 @@ _WRITERS = {
     ".ome.tif": "tiff",
     ".ome.tiff": "tiff",
     ".npz": "npz",
+    ".seg.dcm": "dicom_seg",
+    ".dcm": "dicom_seg",
 }
-_KEEPS_OVERLAPS = (".seg.nrrd", ".npz")
+_KEEPS_OVERLAPS = (".seg.nrrd", ".npz", ".seg.dcm", ".dcm")
+_FOR_DICOM_ONLY = (".seg.dcm", ".dcm")
 _FLAT = (".png",)
 
 
@@ -46,17 +49,21 @@ def endings() -> tuple[str, ...]:
     return tuple(_WRITERS)
 
 
-def check_output(path: Path, inputs: Sequence[Path] = (), *, slices: int = 1) -> None:
+def check_output(
+    path: Path, inputs: Sequence[Path] = (), *, slices: int = 1, image: Image | None = None
+) -> None:
     """Find out before any work is done that an output cannot be written.
 
     Args:
         path: The output.
         inputs: Files that must survive.
         slices: How many slices are to be written.
+        image: What is segmented, once it is read.
 
     Raises:
-        OutputError: For an unknown ending, a picture format for a volume, an input as output (also through
-            links), a folder at the path, or a place that may not be written to.
+        OutputError: For an unknown ending, a picture format for a volume, a DICOM segmentation of what is not
+            from DICOM, an input as output (also through links), a folder at the path, or a place that may not
+            be written to.
     """
     kind = ending(path)
     if kind not in _WRITERS:
@@ -66,6 +73,8 @@ def check_output(path: Path, inputs: Sequence[Path] = (), *, slices: int = 1) ->
         raise OutputError(
             f"cannot write {slices} slices to {path}: {kind} holds one", hint="choose .nii.gz or .tif"
         )
+    if image is not None and kind in _FOR_DICOM_ONLY:
+        _writer(path).check(image)
     for input_ in inputs:
         if _same_file(path, input_):
             raise OutputError(f"cannot write {path}: it is the input itself", hint="choose another name")
@@ -75,9 +84,9 @@ def check_output(path: Path, inputs: Sequence[Path] = (), *, slices: int = 1) ->
 def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[Path]:
     """Write what was segmented on the grid of the image.
 
-    One label map, whose values are the objects' ids. Objects that overlap and were kept whole
-    (`overlap="keep"`) become layers in `.seg.nrrd`, separate masks in `.npz`, and elsewhere one file of
-    zeros and ones for each, named `STEM_ID_NAME.ENDING`.
+    One label map, whose values are the objects' ids; segments numbered from 1 in DICOM. Objects that overlap
+    and were kept whole (`overlap="keep"`) become layers in `.seg.nrrd`, overlapping segments in `.seg.dcm`,
+    separate masks in `.npz`, and elsewhere one file of zeros and ones for each, named `STEM_ID_NAME.ENDING`.
 
     Args:
         path: Where to write; its ending chooses the format. Missing folders are created.
@@ -91,10 +100,11 @@ def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[P
         OutputError: As `check_output`, and for whatever the operating system refuses. Every file is then
             the old one or the new one.
     """
+    from anytomy.io.dicom_source import source_files
     from anytomy.io.seg_nrrd import overlapping
 
-    inputs = [image.path] if image.path else []
-    check_output(path, inputs, slices=prediction.geometry.size_xyz[2])
+    inputs = [*([image.path] if image.path else []), *source_files(image)]
+    check_output(path, inputs, slices=prediction.geometry.size_xyz[2], image=image)
     if ending(path) in _KEEPS_OVERLAPS:
         with atomic_path(path) as temporary:
             _writer(path).write_prediction(temporary, prediction, image)
@@ -102,7 +112,7 @@ def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[P
     if not overlapping(prediction):
         return _write_labels(path, prediction.label_map, image)
     written = []
-    for prompt, mask in zip(prediction.prompts, prediction.masks, strict=True):
+    for prompt, mask in zip(prediction.sources, prediction.masks, strict=True):
         single = path.with_name(f"{stem(path)}_{prompt.id}{_slug(prompt.name)}{path.name[len(stem(path)) :]}")
         check_output(single, inputs)
         written += _write_labels(single, mask.astype(np.uint8), image)

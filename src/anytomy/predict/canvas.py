@@ -117,9 +117,9 @@ class Canvas:
             best[rows, columns] = values
         return best
 
-    def stack(self, *, is_volume: bool) -> MaskStack:
-        """The masks of all objects."""
-        return MaskStack(self.masks, is_volume=is_volume, shape_zyx=self.label_map.shape)
+    def stack(self, made: Sequence[ObjectMask] = (), *, is_volume: bool) -> MaskStack:
+        """The masks of all objects, and of those that were made of them."""
+        return MaskStack([*self.masks, *made], is_volume=is_volume, shape_zyx=self.label_map.shape)
 
     @property
     def scores(self) -> tuple[float, ...]:

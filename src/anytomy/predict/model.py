@@ -10,6 +10,7 @@ from anytomy.predict.segment import segment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from anytomy.core.combination import Combination
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
@@ -43,6 +44,7 @@ class Model(LoadedModel):
         overlap: str = "higher-logit",
         largest: bool = False,
         fill_holes: bool = False,
+        combine: Iterable[Combination | str] = (),
         grey: GreyScale | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Result:
@@ -58,6 +60,7 @@ class Model(LoadedModel):
             overlap=overlap,
             largest=largest,
             fill_holes=fill_holes,
+            combine=combine,
             grey=grey,
             progress=progress,
         )

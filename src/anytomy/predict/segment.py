@@ -13,6 +13,7 @@ from anytomy.core.view import SliceView, axis_number
 from anytomy.engine.model import check_prompt_kinds
 from anytomy.predict.canvas import Canvas, check_overlap
 from anytomy.predict.cleaning import clean_objects
+from anytomy.predict.combine import combine_objects, recipes
 from anytomy.predict.placing import place
 from anytomy.predict.result import Result
 from anytomy.predict.zoom import Zoom
@@ -20,10 +21,12 @@ from anytomy.predict.zoom import Zoom
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from anytomy.core.combination import Combination
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
     from anytomy.engine.model import PromptableModel
+    from anytomy.predict.combine import Recipe
     from anytomy.predict.placing import Track
     from anytomy.volumes.strategy import VolumeStrategy
     from anytomy.zoo.card import ModelCard
@@ -41,6 +44,7 @@ def segment(
     overlap: str = "higher-logit",
     largest: bool = False,
     fill_holes: bool = False,
+    combine: Iterable[Combination | str] = (),
     grey: GreyScale | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
@@ -57,11 +61,13 @@ def segment(
         overlap: How the label map resolves overlaps: `higher-logit`, `last`, `keep`.
         largest: Keep only the largest part of each object.
         fill_holes: Fill enclosed holes of each object.
+        combine: Objects to make of the others, once these are cleaned:
+            `"myocardium = epicardium - endocardium"`.
         grey: The fitted policy, from an earlier result on the same image; fitted here where None.
         progress: Called with slices done and slices in all.
 
     Raises:
-        PromptError: If a prompt lies outside the image or is not one.
+        PromptError: If a prompt lies outside the image or is not one, or a combination is of unknown objects.
         UnsupportedPromptError: If the model never learned such prompts.
         OptionError: If an option has no such value.
         ImageReadError: If no voxel has a finite value.
@@ -70,7 +76,15 @@ def segment(
 
     started = time.perf_counter()
     request = check_request(
-        model.card, image, prompts, zoom=zoom, intensity=intensity, axis=axis, overlap=overlap, volume=volume
+        model.card,
+        image,
+        prompts,
+        zoom=zoom,
+        intensity=intensity,
+        axis=axis,
+        overlap=overlap,
+        volume=volume,
+        combine=combine,
     )
     asked, view, tracks, carry = request.prompts, request.view, request.tracks, request.strategy
     choice = choose_policy(image, model.card.intensity, intensity)
@@ -86,16 +100,19 @@ def segment(
     ids = [int(p.id or 0) for p in asked]
     if largest or fill_holes:
         clean_objects(canvas.masks, canvas.label_map, ids, largest=largest, fill_holes=fill_holes)
-    label_map = canvas.label_map if image.is_volume else canvas.label_map[0]
+    made, scores, label_map = combine_objects(
+        request.recipes, canvas.masks, ids, canvas.scores, canvas.label_map
+    )
     return Result(
         geometry=image.geometry,
         is_volume=image.is_volume,
-        masks=canvas.stack(is_volume=image.is_volume),
-        label_map=label_map,
+        masks=canvas.stack(made, is_volume=image.is_volume),
+        label_map=label_map if image.is_volume else label_map[0],
         prompts=tuple(asked),
-        scores=canvas.scores,
+        scores=(*canvas.scores, *scores),
         overlap=overlap,
         details={
+            "model": model.card.id,
             "zoom": str(zoom),
             "axis": axis,
             "volume": carry.name if image.is_volume else None,
@@ -103,6 +120,7 @@ def segment(
             "encodings": getattr(model, "encodings", 0) - encoded_before,
             "seconds": round(time.perf_counter() - started, 3),
         },
+        combinations=tuple(each.combination for each in request.recipes),
         image=image,
         intensity=choice,
         grey=grey,
@@ -120,6 +138,7 @@ class Request:
         tracks: The prompts on the view's slices.
         zoom: Parsed.
         strategy: For volumes.
+        recipes: Of combined objects.
     """
 
     prompts: list[Prompt]
@@ -127,6 +146,7 @@ class Request:
     tracks: list[Track]
     zoom: Zoom
     strategy: VolumeStrategy
+    recipes: list[Recipe]
 
 
 def check_request(
@@ -139,6 +159,7 @@ def check_request(
     axis: str = "z",
     overlap: str = "higher-logit",
     volume: str = "authors",
+    combine: Iterable[Combination | str] = (),
 ) -> Request:
     """Find everything that is wrong with a request before a model is loaded; see `segment`."""
     from anytomy.volumes.registry import strategy
@@ -155,4 +176,4 @@ def check_request(
         raise OptionError(f"{image.name} is a single picture, so there are no slices along {axis}")
     view = SliceView.canonical(image.geometry, axis)
     tracks = [place(image, prompt, view, axis) for prompt in asked]
-    return Request(asked, view, tracks, Zoom.parse(zoom), strategy(volume))
+    return Request(asked, view, tracks, Zoom.parse(zoom), strategy(volume), recipes(asked, combine))

@@ -10,6 +10,7 @@ import numpy as np
 from anytomy.core.view import SliceView
 from anytomy.report.draw import FAINT, PAPER, Canvas, Colour, colour_of, fitted, legend, resized
 from anytomy.report.overlay import SIGNS
+from anytomy.report.signs import in_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prediction import Prediction
-    from anytomy.core.prompt import Prompt
+    from anytomy.report.signs import Signs
 
 _WIDTH = 1440
 _GAP = 4
@@ -37,14 +38,6 @@ class _Window(NamedTuple):
     top: int
     right: int
     bottom: int
-
-
-class _Signs(NamedTuple):
-    """A prompt in the view: box (column, row, slice starts, then ends) and points with labels."""
-
-    box: tuple[float, ...] | None
-    points: NDArray[np.float64]
-    labels: tuple[int, ...]
 
 
 def contact_sheet(
@@ -77,7 +70,7 @@ def contact_sheet(
     objects = prediction.masks.objects if prediction else ()
     view = objects[0].view if objects else SliceView.canonical(image.geometry, axis)
     prompts = prediction.prompts if prediction else ()
-    signs = [_in_view(prompt, view) for prompt in prompts]
+    signs = [in_view(prompt, view) for prompt in prompts]
     shown = telling_slices(prediction, view, count)
     window = _window(prediction, signs, view, image.geometry, shown)
     columns, height, width = _layout(window, view, image.geometry, len(shown))
@@ -117,9 +110,10 @@ def telling_slices(prediction: Prediction | None, view: SliceView, count: int) -
     wanted: list[int] = []
     reached: set[int] = set()
     if prediction is not None:
-        for prompt, each in zip(prediction.prompts, prediction.masks.objects, strict=True):
+        for prompt in prediction.prompts:
             if prompt.slice is not None and 0 <= prompt.slice < total:
                 wanted.append(view.slice_to_view(prompt.slice))
+        for each in prediction.masks.objects:
             reached.update(each.slices)
             if each.slices:
                 wanted.append(max(each.slices, key=lambda s, m=each: int(m.get(s).sum())))  # type: ignore[misc]
@@ -145,32 +139,9 @@ def _spread(length: int, count: int) -> list[int]:
     return [round(i) for i in np.linspace(0, length - 1, count)]
 
 
-def _in_view(prompt: Prompt, view: SliceView) -> _Signs:
-    """A prompt, whose numbers are the file's, as the view has it."""
-    across = view.axes[2]
-    within = sorted(view.axes[:2])
-    box, points = prompt.box, [list(p) for p in prompt.points]
-    if box is not None and len(box) == 4:
-        corners = None
-        if prompt.slice is not None:
-            corners = np.zeros(6)
-            corners[within] = box[:2]
-            corners[[3 + a for a in within]] = box[2:]
-            corners[across], corners[3 + across] = prompt.slice, prompt.slice + 1
-        box = None if corners is None else tuple(float(v) for v in corners)
-    if points and len(points[0]) == 2:
-        for point in points:
-            point.insert(across, -1.0 if prompt.slice is None else float(prompt.slice))
-    return _Signs(
-        box=None if box is None else view.box_to_view(box),
-        points=view.to_view(points) if points else np.zeros((0, 3)),
-        labels=prompt.labels,
-    )
-
-
 def _window(
     prediction: Prediction | None,
-    signs: Sequence[_Signs],
+    signs: Sequence[Signs],
     view: SliceView,
     geometry: Geometry,
     shown: Sequence[int],
@@ -228,7 +199,7 @@ def _grey_tile(
 
 
 def _draw_signs(
-    canvas: Canvas, signs: _Signs, index: int, window: _Window, scale: tuple[float, float], colour: Colour
+    canvas: Canvas, signs: Signs, index: int, window: _Window, scale: tuple[float, float], colour: Colour
 ) -> None:
     shift = np.asarray([window.left, window.top])
     if signs.box is not None and signs.box[2] <= index < signs.box[5]:
@@ -282,7 +253,7 @@ def _write_header(
 
 
 def _legend(
-    prediction: Prediction, signs: Sequence[_Signs], colours: Sequence[Colour] | None, width: int
+    prediction: Prediction, signs: Sequence[Signs], colours: Sequence[Colour] | None, width: int
 ) -> NDArray[np.uint8]:
     entries = [
         (name if each.slices else f"{name} (empty)", colour_of(number, colours))

@@ -100,7 +100,9 @@ def dataset_sheet(
         raise DatasetError(f"none of {len(tiles)} cases of {dataset.card.id} can be read: {tiles[0].fault}")
     shown = {name for tile in tiles for name in tile.labels}
     order = [name for name in dataset.structures if name in shown]
-    return Sheet(draw_sheet(dataset.card.title, _facts(dataset, len(tiles)), tiles, order), tuple(tiles))
+    return Sheet(
+        draw_sheet(dataset.card.title, _facts(dataset, len(tiles), len(order)), tiles, order), tuple(tiles)
+    )
 
 
 def spread_cases(
@@ -143,7 +145,7 @@ def tile_of(case: Case, *, structures: Sequence[str] = ()) -> Tile:
     levels, brightened = _levels(image, plane, list(labels))
     spacing = image.geometry.spacing_xyz_mm
     aspect = spacing[view.axes[1]] / spacing[view.axes[0]] if image.has_place else 1.0
-    window, zoomed = _window(planes, aspect)
+    window, zoomed = _window(planes, aspect, 1 / 4 if image.is_volume else 1 / 6)
     notes = [f"{'xyz'[view.axes[2]]} {view.slice_to_view(index)}"] if image.is_volume else []
     objects = sum(len(np.unique(map_)) - int((map_ == 0).any()) for map_ in planes.values())
     notes += [f"{objects} objects"] if objects > len(planes) else []
@@ -181,8 +183,13 @@ def _levels(image: Image, plane: NDArray[Any], structures: Sequence[str]) -> tup
     return (np.repeat(levels[..., None], 3, axis=2) if levels.ndim == 2 else levels), brightened
 
 
-def _window(planes: Mapping[str, NDArray[Any]], aspect: float) -> tuple[tuple[slice, slice], bool]:
-    """The part that is shown, and whether it is less than the whole: where all that is labelled is small."""
+def _window(
+    planes: Mapping[str, NDArray[Any]], aspect: float, small: float
+) -> tuple[tuple[slice, slice], bool]:
+    """The part that is shown, and whether it is less than the whole.
+
+    That is so where all that is labelled extends over less than the part `small` of the picture.
+    """
     everything = slice(None), slice(None)
     if not planes:
         return everything, False
@@ -193,10 +200,10 @@ def _window(planes: Mapping[str, NDArray[Any]], aspect: float) -> tuple[tuple[sl
     low = np.array([rows[0], columns[0]])
     high = np.array([rows[-1] + 1, columns[-1] + 1])
     extent, whole = float(((high - low) * step).max()), float((full * step).max())
-    if extent > whole / 6:
+    if extent > whole * small:
         return everything, False
-    # Four times as large as what is labelled and a quarter of the picture at least: one sees where it is.
-    size = np.minimum(np.ceil(max(4 * extent, whole / 4) / step), full).astype(int)
+    # Three times as large as what is labelled and a quarter of the picture at least: one sees where it is.
+    size = np.minimum(np.ceil(max(3 * extent, whole / 4) / step), full).astype(int)
     start = np.clip((low + high - size) // 2, 0, full - size)
     stop = start + size
     return (slice(int(start[0]), int(stop[0])), slice(int(start[1]), int(stop[1]))), True
@@ -273,14 +280,14 @@ def _lines(text: str, width: float, most: int = 4) -> list[str]:
     return [fitted(line, width, 13) for line in lines[:most]]
 
 
-def _facts(dataset: Dataset, shown: int) -> str:
-    cases, patients = len(dataset), len(dataset.patients)
+def _facts(dataset: Dataset, shown: int, structures: int) -> str:
+    cases, patients, labelled = len(dataset), len(dataset.patients), len(dataset.structures)
     card = dataset.card
     facts = [
         f"{shown} of {cases} case{'s' * (cases > 1)}"
         + (f" of {patients} patient{'s' * (patients > 1)}" if patients != cases else ""),
         " ".join(filter(None, (", ".join(card.modality), card.anatomy))),
-        f"{len(dataset.structures)} structures" if len(dataset.structures) > 1 else "",
+        f"{structures} of " * (structures < labelled) + f"{labelled} structures" if labelled > 1 else "",
         card.licence and f"licence {card.licence}",
     ]
     return "   |   ".join(fact for fact in facts if fact)

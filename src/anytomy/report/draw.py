@@ -104,6 +104,24 @@ class Canvas:
                 ]
                 self._draw.line(ends, fill=colour, width=self.stroke)
 
+    def contour(
+        self,
+        mask: Mask,
+        colour: Colour,
+        *,
+        scale: Scale = (1.0, 1.0),
+        dash: tuple[float, float] | None = None,
+    ) -> None:
+        """Draw the edge of a mask as a line with a black rim, `dash` pixels on and off; nothing is filled."""
+        from anytomy.report.contour import contours, dashes
+
+        lines = [line * scale for line in contours(mask)]
+        # Through the gaps of a dashed line one sees what lies below it.
+        parts = [part for line in lines for part in dashes(line, *dash)] if dash else lines
+        for width, fill in ((self.stroke + 2, BLACK), (self.stroke, colour)):
+            for part in parts:
+                self._draw.line([(x, y) for x, y in part], fill=fill, width=width, joint="curve")
+
     def point(self, point: Sequence[float], label: int, colour: Colour, scale: Scale = (1.0, 1.0)) -> None:
         """Draw a point as + (object, its colour) or x (background, white), rimmed in black."""
         x, y = ((value + 0.5) * factor - 0.5 for value, factor in zip(point, scale, strict=True))
@@ -116,6 +134,31 @@ class Canvas:
         for width, fill in ((self.stroke + 4, BLACK), (self.stroke, colour if label else WHITE)):
             for ends in strokes:
                 self._draw.line(ends, fill=fill, width=width)
+
+    def blend(self, where: Mask, colour: Colour, *, alpha: float) -> None:
+        """Mix a colour into the pixels of a mask of the picture's size."""
+        from PIL import Image
+
+        picture = self.array
+        mixed = picture[where] * (1 - alpha) + np.asarray(colour, dtype=np.float32) * alpha
+        picture[where] = mixed.round().astype(np.uint8)
+        self._image.paste(Image.fromarray(picture))
+
+    def swatch(self, at: tuple[float, float], colour: Colour) -> None:
+        """Draw a square of 14 pixels, as legends have it, from its upper left corner."""
+        x, y = at
+        self._draw.rectangle((x, y, x + 13, y + 13), fill=colour)
+
+    def line(self, start: tuple[float, float], end: tuple[float, float], colour: Colour) -> None:
+        """Draw a straight line."""
+        self._draw.line([start, end], fill=colour, width=self.stroke)
+
+    def scale_bar(self, length: int, text: str, at: tuple[float, float]) -> None:
+        """Draw a bar of so many pixels from its lower left end to the right, its length in words above."""
+        x, y = at
+        for grow, fill in ((1, BLACK), (0, INK)):
+            self._draw.rectangle((x - grow, y - 2 - grow, x + length + grow, y + grow), fill=fill)
+        self.text(text, (x, y - 6), size=13, anchor="ld", rim=True)
 
     def text(
         self,

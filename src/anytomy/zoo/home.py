@@ -1,9 +1,11 @@
 """Where Anytomy keeps its state: two folders, both movable by an environment variable.
 
-`ANYTOMY_HOME`     what the user added: model cards, data sets, settings. Never deleted by a command.
+`ANYTOMY_HOME`     what the user added: model cards, data sets, settings; and data sets that were fetched,
+                   in `data/`. Deleted only by `anytomy datasets remove --data`, and of the latter only.
 `ANYTOMY_CACHE`    what can be had again: `weights/`, `graphs/`, `embeddings/`, `samples/`.
 `ANYTOMY_MIRROR`   a folder or an http(s) address to fetch from before anything else; laid out like
-                   the cache (`weights/lite_medsam.pth`) or flat (`lite_medsam.pth`).
+                   the cache (`weights/lite_medsam.pth`, `data/msd/Task02_Heart.tar`) or flat
+                   (`lite_medsam.pth`).
 `ANYTOMY_OFFLINE`  any value but `0`, `false`, `no`, `off` or nothing: never touch the network.
 
 The variables are read at each call, so that a test or a notebook can change them.

@@ -61,4 +61,7 @@ def reader(name: str) -> DatasetReader:
             f"expected a reader of {', '.join([*BUILT_IN, *points])}, got {name!r}",
             hint="install the package that brings it, or correct the layout",
         )
-    return cast("DatasetReader", points[name].load())
+    try:
+        return cast("DatasetReader", points[name].load())
+    except (ImportError, AttributeError) as error:
+        raise DatasetError(f"the reader {name} ({points[name].value}) cannot be loaded: {error}") from error

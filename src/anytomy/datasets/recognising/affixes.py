@@ -1,7 +1,8 @@
 """Which names belong together and what they have in common: `36_training` and `36_manual1` share 36.
 
 A rule says what stands before and after the common part of an image's name and before that of a mask's; what
-comes after it in a mask's name (the rest) may be the same for all (`_mask`), a number (`_mask_2`) or a word (`_liver`).
+comes after it in a mask's name (the rest) may be the same for all (`_mask`), a number (`_mask_2`) or a word
+(`_liver`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from anytomy.datasets.recognising.inventory import spread
+from anytomy.datasets.recognising.files import spread
 from anytomy.datasets.recognising.words import says_image, says_mask
 
 _SAMPLED = 24
@@ -149,15 +150,12 @@ def _rules_of(image: str, mask: str) -> Iterator[Rule]:
     matcher = SequenceMatcher(None, image, mask, autojunk=False)
     blocks = sorted(matcher.get_matching_blocks(), key=lambda block: -block.size)[:3]
     for block in blocks:
-        if not block.size:
-            continue
         core = image[block.a : block.a + block.size]
-        left = len(core) - len(core.lstrip(" _-.()[]"))
-        right = len(core.rstrip(" _-.()[]"))
-        core = core[left:right]
+        left = len(core) - len(_from_border(core, image[: block.a], mask[: block.b]))
+        core = core[left:].rstrip(" _-.()[]")
+        at_image, at_mask = block.a + left, block.b + left
         if not re.search(r"\d|[a-z]{2}", core):
             continue
-        at_image, at_mask = block.a + left, block.b + left
         before, after = image[:at_image], image[at_image + len(core) :]
         mask_before = mask[:at_mask]
         # A number is common as a whole; only noughts before it may be left out (`5` and `005`).
@@ -167,6 +165,15 @@ def _rules_of(image: str, mask: str) -> Iterator[Rule]:
             if cut == len(core) or before[-1] != "0" or mask_before[-1:].isdigit():
                 continue
         yield Rule(before, after, mask_before)
+
+
+def _from_border(core: str, *before: str) -> str:
+    """What is common without the end of a word that is common by chance: `_1` of `ct_1` and `gt_1`."""
+    if core[:1].isalpha() and any(text[-1:].isalpha() for text in before):
+        word = re.match(r"[^\W\d_]+", core)
+        known = all(not text or says_mask(text) or says_image(text) for text in before)
+        core = core if word is None or known else core[word.end() :]
+    return core.lstrip(" _-.()[]")
 
 
 def _may_cut(before: str, after: str, affix: str) -> bool:

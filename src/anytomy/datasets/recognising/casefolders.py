@@ -1,4 +1,4 @@
-"""A folder for each case with files of the same names: `case/ct.nii.gz` and `case/seg.nii.gz` (`case_folders`)."""
+"""A folder for each case, files named alike, `case/ct.nii.gz`, `case/seg.nii.gz`: `case_folders`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from anytomy.datasets.recognising.emitting import sketches_of
-from anytomy.datasets.recognising.inventory import File, Inventory
+from anytomy.datasets.recognising.files import File
+from anytomy.datasets.recognising.inventory import Inventory
 from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair
 from anytomy.datasets.recognising.suffixes import PREFERRED
 from anytomy.datasets.recognising.telling import tells_masks

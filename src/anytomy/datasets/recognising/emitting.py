@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anytomy.datasets.layout import Layout
 from anytomy.datasets.recognising.affixes import plain_rests
-from anytomy.datasets.recognising.inventory import File
+from anytomy.datasets.recognising.files import File
 from anytomy.datasets.recognising.sketch import Bundle, Pair, Sketch
 from anytomy.datasets.recognising.words import (
     is_field_of_view,
+    is_for_the_eye,
     is_second_observer,
     split_of,
     structure_words,
@@ -40,7 +41,7 @@ def sketches_of(bundles: Sequence[Bundle], name: str) -> tuple[tuple[Sketch, ...
 
     Folders `train`, `val` and `test` become layouts of their own with that split.
     """
-    bundles, said = _without_others(bundles)
+    bundles, said = _without_seconds(bundles)
     rows = [(bundle, pair) for bundle in bundles for pair in bundle.pairs]
     prefixes = {len(bundle.prefix(pair.image)) for bundle, pair in rows}
     keep_prefix = len(prefixes) == 1
@@ -96,25 +97,31 @@ def _sketch(
     levels = _levels(columns, cores, fixed, inner if keep_prefix else count, bundle.rule is None)
     before, after = levels[: len(levels) - inner], levels[len(levels) - inner :]
     image_file, names = _image_file(rows, levels)
-    folders = [*map(str, before), *map(literal, bundle.image_dir), *map(str, after)]
+    prefix = len(bundle.prefix(rows[0][1].image))
+    image_dir = rows[0][1].image.folder[prefix : prefix + len(bundle.image_dir)]
+    folders = [*map(str, before), *map(literal, image_dir), *map(str, after)]
     masks: dict[str, str] = {}
     structures: dict[str, str] = {}
     several: set[str] = set()
-    by_dir: defaultdict[tuple[str, ...], list[Pair]] = defaultdict(list)
+    by_dir: defaultdict[tuple[tuple[str, ...], str], list[Pair]] = defaultdict(list)
     owner = {}
     for b, pair in rows:
-        by_dir[b.mask_dir].append(pair)
-        owner[b.mask_dir] = b
-    for mask_dir, pairs in by_dir.items():
-        place = [*map(str, before), *map(literal, mask_dir), *map(str, after)]
-        if owner[mask_dir].own_folder:
+        key = (b.mask_dir, b.rule.mask_before if b.rule else "")
+        by_dir[key].append(pair)
+        owner[key] = b
+    for (mask_dir, start), pairs in by_dir.items():
+        mine = owner[mask_dir, start]
+        prefix = len(mine.prefix(pairs[0].image))
+        spelt = pairs[0].mask.folder[prefix : prefix + len(mask_dir)]
+        place = [*map(str, before), *map(literal, spelt), *map(str, after)]
+        if mine.own_folder:
             place.append("{case}")
         said = structure_words(" ".join(mask_dir))
-        for label, file, structure, many in _mask_files(owner[mask_dir], pairs, names):
-            key = _fresh(label if len(by_dir) == 1 else "_".join([*mask_dir, label]), masks)
-            masks[key] = "/".join([*place, file])
-            structures[key] = structure or said
-            several |= {key} if many else set()
+        for label, file, structure, many in _mask_files(mine, pairs, names):
+            own = _fresh(label if len(by_dir) == 1 else "_".join([*mask_dir, label]), masks)
+            masks[own] = "/".join([*place, file])
+            structures[own] = structure or said
+            several |= {own} if many else set()
     if len(masks) == 1:
         (old,) = masks
         masks, structures = {"mask": masks[old]}, {"mask": structures[old]}
@@ -202,7 +209,7 @@ def _stem_text(files: Sequence[File], names: Sequence[str], free: str) -> str:
 def _mask_files(
     bundle: Bundle, pairs: Sequence[Pair], names: Sequence[str]
 ) -> list[tuple[str, str, str, bool]]:
-    """For each kind of mask a label, the file part of its pattern, what it marks, and whether files are many."""
+    """For each kind of mask a label, the file part of its pattern, what it marks, whether files are many."""
     files = [pair.mask for pair in pairs]
     ending = endings_text(files, "mask_ending")
     images = {pair.image.path for pair in pairs}
@@ -217,34 +224,47 @@ def _mask_files(
     start = f"{literal(stem[: len(rule.mask_before)])}{{case}}" if rule is not None else ""
     marked = structure_words(stem[: len(rule.mask_before)]) if rule is not None else ""
     found = []
-    heads = _heads(pairs)
+    heads = _heads(pairs, keep_numbers=rule is None)
     if len(heads) > _MOST_MASKS or _is_sparse(heads, len(images)):
         separator = "" if rule is None else _separator(pairs)
         return [("mask", f"{start}{literal(separator)}{{structure}}{ending}", "", False)]
-    for head, many in heads.items():
-        text = f"{start}{literal(head)}{'*' if many else ''}{ending}"
-        found.append((head, text, structure_words(head) or marked, many))
+    for head, numbers in heads.items():
+        text = f"{start}{literal(head)}{_numbers_text(numbers)}{ending}"
+        found.append((head, text, structure_words(head) or marked, bool(numbers)))
     return found
 
 
-def _heads(pairs: Sequence[Pair]) -> dict[str, bool]:
-    """The kinds of rests of names, and of which an image may have several: `_mask`, `_mask_1` are one kind."""
-    grouped = plain_rests({pair.rest for pair in pairs})
-    heads: dict[str, bool] = {}
+def _numbers_text(numbers: set[str]) -> str:
+    """The numbers that tell the objects of an image apart, in a pattern; "" for none.
+
+    A star would do, but `a_1*` fits to `a_11` as well.
+    """
+    if not numbers:
+        return ""
+    shapes = sorted({re.sub(r"\d+", r"\\d+", re.escape(n)).replace("\\ ", " ") for n in numbers if n})
+    some = shapes[0] if len(shapes) == 1 else f"(?:{'|'.join(shapes)})"
+    return f"{{object:(?:{some})?}}" if "" in numbers else f"{{object:{some}}}"
+
+
+def _heads(pairs: Sequence[Pair], *, keep_numbers: bool) -> dict[str, set[str]]:
+    """Kinds of rests of names, and the numbers of those of which an image has several.
+
+    `_mask` and `_mask_1` are one kind. Where names of other things have numbers too (ribs), all are kinds.
+    """
+    rests = {pair.rest for pair in pairs}
+    grouped = plain_rests(rests)
+    if keep_numbers and len(grouped) > 1:
+        return {rest: set() for rest in sorted(rests)}
+    heads: dict[str, set[str]] = {}
     for head, numbers in sorted(grouped.items()):
-        rests = {head + number for number in numbers}
-        of_head = [pair for pair in pairs if pair.rest in rests]
-        most = max(Counter(pair.image.path for pair in of_head).values())
-        if most > 1:
-            heads[head] = True
-        elif len(rests) == 1:
-            heads[rests.pop()] = False
+        if len(numbers) == 1:
+            heads[head + next(iter(numbers))] = set()
         else:
-            heads[head] = True
+            heads[head] = numbers
     return heads
 
 
-def _is_sparse(heads: dict[str, bool], images: int) -> bool:
+def _is_sparse(heads: dict[str, set[str]], images: int) -> bool:
     """Whether hardly any two images have the same kind of mask, as where each name says what it is."""
     return len(heads) > 3 and len(heads) > images
 
@@ -254,7 +274,7 @@ def _are_words(pairs: Sequence[Pair]) -> bool:
     stems = Counter(pair.mask.stem.lower() for pair in pairs)
     images = len({pair.image.path for pair in pairs})
     wordy = sum(bool(re.fullmatch(r"[a-z][a-z _+\-]*(?:[_ ][lr0-9]+)?", stem)) for stem in stems)
-    return wordy >= 0.8 * len(stems) and (images == 1 or len(stems) < 0.7 * len(pairs))
+    return wordy >= 0.7 * len(stems) and (images == 1 or len(stems) < 0.7 * len(pairs))
 
 
 def _separator(pairs: Sequence[Pair]) -> str:
@@ -262,32 +282,43 @@ def _separator(pairs: Sequence[Pair]) -> str:
     return starts.most_common(1)[0][0]
 
 
-def _without_others(bundles: Sequence[Bundle]) -> tuple[list[Bundle], tuple[str, ...]]:
-    """Bundles without fields of view and second observers, where there is something else."""
+def without_others(bundles: Sequence[Bundle]) -> tuple[list[Bundle], list[str]]:
+    """Bundles without folders of fields of view and of second observers, where there is something else."""
     said = []
-    kept = list(bundles)
-    named = {"/".join(b.mask_dir): b for b in bundles}
-    for label, bundle in named.items():
-        others = [n for n in named if n != label and named[n] in kept]
+    kept = sorted({bundle.mask_dir for bundle in bundles})
+    for mask_dir in list(kept):
+        label = "/".join(mask_dir)
+        mine = [bundle for bundle in bundles if bundle.mask_dir == mask_dir]
+        images = set().union(*(bundle.images for bundle in mine))
+        others = {
+            "/".join(b.mask_dir)
+            for b in bundles
+            if b.mask_dir in kept and b.mask_dir != mask_dir and images & b.images
+        }
         if not others or not label:
             continue
         if is_second_observer(label):
-            said.append(f"{label}: {len(bundle.pairs)} masks of a second observer are left out")
+            what = "of a second observer"
         elif is_field_of_view(label, others):
-            said.append(f"{label}: {len(bundle.pairs)} masks of the field of view are left out")
+            what = "of the field of view"
+        elif is_for_the_eye(label) and not all(is_for_the_eye(other) for other in others):
+            what = "that are pictures for the eye"
         else:
             continue
-        kept = [b for b in kept if b is not bundle]
-    out = []
-    for bundle in kept:
+        said.append(f"{label}: {sum(len(b.pairs) for b in mine)} masks {what} are left out")
+        kept.remove(mask_dir)
+    return [bundle for bundle in bundles if bundle.mask_dir in kept], said
+
+
+def _without_seconds(bundles: Sequence[Bundle]) -> tuple[list[Bundle], tuple[str, ...]]:
+    """Bundles without files of second observers (`_2ndHO`), where there are those of a first one."""
+    said, out = [], []
+    for bundle in bundles:
         rests = {pair.rest for pair in bundle.pairs}
-        second = {r for r in rests if is_second_observer(r)}
+        second = {rest for rest in rests if is_second_observer(rest)}
         if second and second != rests:
             said.append(f"{', '.join(sorted(second))}: masks of a second observer are left out")
-            pairs = tuple(p for p in bundle.pairs if p.rest not in second)
-            bundle = Bundle(
-                pairs, bundle.rule, bundle.image_dir, bundle.mask_dir, bundle.inner, bundle.own_folder
-            )
+            bundle = replace(bundle, pairs=tuple(p for p in bundle.pairs if p.rest not in second))
         out.append(bundle)
     return out, tuple(said)
 
@@ -321,16 +352,16 @@ def endings_text(files: Iterable[File], name: str) -> str:
     """The ending in a pattern: a fixed one, or a choice."""
     counted = Counter(file.ending.lower() for file in files)
     if len(counted) == 1:
-        return literal(next(iter(counted)))
+        return next(iter(counted))
     if set(counted) == {".nii", ".nii.gz"}:
         return ".nii*"
     return "{" + name + ":" + "|".join(re.escape(e) for e in sorted(counted)) + "}"
 
 
 def literal(text: str) -> str:
-    """A fixed text in a pattern; braces and stars, which mean something there, may be any character."""
+    """A fixed text in a pattern; what means something there, such as braces, may be any character."""
     marks = iter("abcdefgh" * 8)
-    return re.sub(r"[{}*]", lambda _: "{any_" + next(marks) + ":.}", text)
+    return re.sub(r"[{}*\\]", lambda _: "{any_" + next(marks) + ":.}", text)
 
 
 def _fresh(label: str, taken: Iterable[str]) -> str:

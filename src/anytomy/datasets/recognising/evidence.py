@@ -1,10 +1,11 @@
-"""What several masks of one kind say together: `Pool`, and whether their values are objects (`holds_objects`)."""
+"""What masks of one kind say together: `Pool`, and whether values are objects: `holds_objects`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,14 +113,14 @@ def holds_objects(pool: Pool) -> bool:
 
 def _strangers(sets: list[set[Any]]) -> bool:
     """Whether masks have hardly any values in common."""
-    common = [len(a & b) / len(a | b) for a, b in zip(sets, sets[1:], strict=False)]
+    common = [len(a & b) / len(a | b) for a, b in pairwise(sets)]
     return float(np.mean(common)) < 0.3
 
 
 def _same_sizes(pool: Pool, looks: Sequence[Look]) -> bool:
     """Whether the same value marks something of similar size in all masks, as organs do."""
     likeness = []
-    for one, other in zip(looks, looks[1:], strict=False):
+    for one, other in pairwise(looks):
         both = [v for v in one.counts if v in other.counts and v != pool.background]
         if len(both) >= 5:
             sizes = np.log([[look.counts[v] for v in both] for look in (one, other)])

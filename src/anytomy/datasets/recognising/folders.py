@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anytomy.datasets.recognising.affixes import Rule, best_fit
-from anytomy.datasets.recognising.emitting import sketches_of
-from anytomy.datasets.recognising.inventory import File, Inventory
-from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair
+from anytomy.datasets.recognising.emitting import sketches_of, without_others
+from anytomy.datasets.recognising.files import File
+from anytomy.datasets.recognising.inventory import Inventory
+from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair, Sketch
 from anytomy.datasets.recognising.telling import tells_masks
 from anytomy.datasets.recognising.words import is_mask_word, says_image, says_mask, split_of, tokens, topic
 
@@ -55,15 +56,15 @@ def folders(inventory: Inventory) -> Draft | None:
                 bundles += _bundles(inventory, part, match)
         else:
             bundles += _bundles(inventory, masks, match)
-    bundles = [bundle for bundle in bundles if bundle.pairs]
+    bundles, said = without_others([bundle for bundle in bundles if bundle.pairs])
     if not bundles:
         return None
-    groups: defaultdict[tuple[object, ...], list[Bundle]] = defaultdict(list)
+    groups: defaultdict[tuple[Folder, int, str, str], list[Bundle]] = defaultdict(list)
     for bundle in bundles:
-        rule = bundle.rule
-        groups[bundle.image_dir, bundle.inner, rule and (rule.before, rule.after)].append(bundle)
-    sketches, said = [], []
-    for (image_dir, *_), members in sorted(groups.items(), key=lambda item: str(item[0])):
+        before, after = (bundle.rule.before, bundle.rule.after) if bundle.rule else ("*", "*")
+        groups[bundle.image_dir, bundle.inner, before, after].append(bundle)
+    sketches: list[Sketch] = []
+    for (image_dir, *_), members in sorted(groups.items()):
         found, left_out = sketches_of(members, "/".join(image_dir) or "folders")
         sketches += found
         said += left_out
@@ -103,9 +104,7 @@ def _mask_level(inventory: Inventory, folder: Folder) -> int | None:
 def _has_siblings(inventory: Inventory, folder: Folder) -> bool:
     """Whether a folder is not just the one that everything is in (`Dataset_with_GT`)."""
     above = folder[:-1]
-    return any(
-        other[: len(above)] == above and other[: len(folder)] != folder for other in inventory.folders
-    )
+    return any(other[: len(above)] == above and other[: len(folder)] != folder for other in inventory.folders)
 
 
 def _by_content(inventory: Inventory) -> defaultdict[tuple[Folder, int], list[Folder]]:
@@ -145,7 +144,7 @@ def _parted(masks: _Masks) -> Iterator[_Masks]:
 def _best_match(inventory: Inventory, masks: _Masks) -> _Match | None:
     """Where most masks find images by their names; among equals, where folders are named alike."""
     sample = masks.folders[:: -(-len(masks.folders) // _SAMPLED)]
-    scored = []
+    scored: list[tuple[tuple[float, ...], int, _Match]] = []
     for match in _possible(inventory, masks, sample):
         joined, total = 0, 0
         for folder in sample:
@@ -154,9 +153,8 @@ def _best_match(inventory: Inventory, masks: _Masks) -> _Match | None:
             total += len(files)
             joined += min(len(files), _joined(match, masks, folder, images, files))
         if joined:
-            share = round(joined / total, 1)
-            scored.append((share, *_likeness(match, masks), match))
-    return max(scored, key=lambda s: s[:-1])[-1] if scored else None
+            scored.append(((round(joined / total, 1), *_likeness(match, masks)), -len(scored), match))
+    return max(scored, key=lambda one: one[:2])[2] if scored else None
 
 
 def _possible(inventory: Inventory, masks: _Masks, sample: Sequence[Folder]) -> list[_Match]:
@@ -232,25 +230,33 @@ def _bundles(inventory: Inventory, masks: _Masks, match: _Match) -> list[Bundle]
         names += [(f.path, place, f.stem) for f in inventory.folders[folder]]
         if len(found) == 1:
             single[place] = found[0]
-    make = {"image_dir": match.image_dir, "mask_dir": masks.own, "inner": match.inner}
+
+    def bundle(pairs: Sequence[Pair], rule: Rule | None) -> Bundle:
+        return Bundle(tuple(pairs), rule, match.image_dir, masks.own, match.inner, match.own_folder)
+
     if match.own_folder:
-        return [_own_folders(masks, images, names, by_path, make)]
+        return [bundle(_own_folders(masks, images, names, by_path), Rule())]
     out: list[Bundle] = []
     while names:
         fit = best_fit(images, names)
-        if fit is None or (out and len(fit.joined) < 2 and fit.rule not in {b.rule for b in out}):
+        if fit is None or (out and len(fit.joined) < 2 and not _is_plain(fit.rule)):
             break
         pairs = [Pair(by_path[i], by_path[m], rest) for m, (i, rest) in fit.joined.items()]
-        out.append(Bundle(tuple(pairs), fit.rule, **make))
+        out.append(bundle(pairs, fit.rule))
         names = [name for name in names if name[0] not in fit.joined]
-    joined = sum(len(bundle.pairs) for bundle in out)
+    joined = sum(len(one.pairs) for one in out)
     total = joined + len(names)
     if single and joined < 0.5 * total:
         # Names say nothing: one image in each folder, all masks beside it are its own.
         everything = [(f.path, str(n), f) for n, d in enumerate(masks.folders) for f in inventory.folders[d]]
         pairs = [Pair(single[p], f, f.stem) for _, p, f in everything if p in single]
-        return [Bundle(tuple(pairs), None, **make)]
+        return [bundle(pairs, None)]
     return out
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether a rule that holds for one pair only is made of words that name no patient: `_training`."""
+    return not topic(f"{rule.before} {rule.after} {rule.mask_before}") - {"train", "validation", "test"}
 
 
 def _own_folders(
@@ -258,13 +264,12 @@ def _own_folders(
     images: Sequence[tuple[str, str, str]],
     names: Sequence[tuple[str, str, str]],
     by_path: dict[str, File],
-    make: dict[str, object],
-) -> Bundle:
-    fit_of = {(place, name.lower()): key for key, place, name in images}
+) -> list[Pair]:
+    """Pairs of an image and what lies in a folder of its name."""
+    named = {(place, name.lower()): key for key, place, name in images}
     pairs = []
     for key, place, _ in names:
-        own = masks.sub(masks.folders[int(place)])[-1].lower()
-        image = fit_of.get((place, own))
+        image = named.get((place, masks.sub(masks.folders[int(place)])[-1].lower()))
         if image is not None:
             pairs.append(Pair(by_path[image], by_path[key], by_path[key].stem))
-    return Bundle(tuple(pairs), Rule(), own_folder=True, **make)  # type: ignore[arg-type]
+    return pairs

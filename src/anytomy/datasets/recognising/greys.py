@@ -1,9 +1,10 @@
-"""Grey levels of picture masks: one that is blurred, soft maps of several experts, or classes (`greys_of`)."""
+"""Grey levels of picture masks: one with blur, soft maps of several experts, or classes: `greys_of`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from anytomy.datasets.recognising.evidence import Pool
 
@@ -18,8 +19,8 @@ class Greys:
     """How the grey values of masks are to be taken.
 
     Attributes:
-        kind: `one` (a level with blurred edges), `soft` (nested levels), `levels` (classes), or `none` (values
-            are no grey levels: small or close together).
+        kind: `one` (a level with blurred edges), `soft` (nested levels), `levels` (classes), or `none`
+            (values are no grey levels: small or close together).
         peaks: The levels.
         near: The values that count as each level.
         why: What says so.
@@ -36,8 +37,8 @@ class Greys:
 def greys_of(pool: Pool) -> Greys:
     """Find the grey levels.
 
-    Levels are values that fill areas; what lies along edges only is blur. Levels are soft where each lies like
-    a thin ring around the next one, as contours of several experts on top of each other do.
+    Levels are values that fill areas; what lies along edges only is blur. Levels are soft where each lies
+    like a thin ring around the next one, as contours of several experts on top of each other do.
     """
     values = pool.values
     if not values or values[-1] < 64 or not all(look.is_picture for look in pool.looks):
@@ -48,7 +49,7 @@ def greys_of(pool: Pool) -> Greys:
     peaks = [p for p in peaks if p > _APART or pool.interior(p) > 0.6 or len(values) < 16]
     if not peaks:
         return Greys("one", (values[-1],), why="masks have blurred grey values")
-    if any(b - a < _APART for a, b in zip(peaks, peaks[1:], strict=False)) or len(peaks) > _MOST_LEVELS:
+    if any(b - a < _APART for a, b in pairwise(peaks)) or len(peaks) > _MOST_LEVELS:
         return Greys("none")
     near = {p: tuple(v for v in values if abs(v - p) <= _NEAR) for p in peaks}
     kept = {v for members in near.values() for v in members}
@@ -57,14 +58,14 @@ def greys_of(pool: Pool) -> Greys:
         return Greys("one", tuple(peaks), near, f"masks have one level ({peaks[0]}) and blurred edges")
     if _nested(pool, peaks):
         shown = ", ".join(str(p) for p in peaks)
-        why = f"the grey values {shown} lie in thin rings around each other, as in a soft map of several experts"
+        why = f"the grey values {shown} lie in thin rings around each other, as in maps of several experts"
         return Greys("soft", tuple(peaks), near, why)
     odd = (f"{stray:.2%} of the labelled pixels have stray grey values between the levels",) if stray else ()
     return Greys("levels", tuple(peaks), near, "they fill areas of their own", odd)
 
 
 def _merged(pool: Pool, solid: list[int]) -> list[int]:
-    """The most frequent value of each group of close ones, in order; only where there are blurred ones at all."""
+    """The most frequent value of each group of close ones, in order; all where nothing is blurred."""
     if len(solid) == len(pool.values):
         return solid
     peaks: list[int] = []

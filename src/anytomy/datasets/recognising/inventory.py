@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 
-from anytomy.datasets.tree import Tree, natural
+from anytomy.datasets.recognising.files import DICOM, PICTURES, VOLUMES, File
+from anytomy.datasets.recognising.series import beside, series_of, slice_masks
+from anytomy.datasets.tree import Tree
 from anytomy.io import detect
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ome.tif", ".ome.tiff"})
-VOLUMES = frozenset(
-    {".nii", ".nii.gz", ".nrrd", ".seg.nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz", ".npy"}
-)
-DICOM = frozenset({".dcm", ".dicom", ".ima"})
-LOSSY = frozenset({".jpg", ".jpeg"})
-READABLE = PICTURES | VOLUMES | DICOM | {".npz"}
-# Half of a pair whose other half is read; no image of its own.
-_HALVES = frozenset({".img", ".img.gz", ".raw", ".zraw", ".raw.gz"})
 _CLOSED = {
     ".h5": "HDF5", ".hdf5": "HDF5", ".mat": "MATLAB", ".zip": "archive", ".tar": "archive", ".gz": "archive",
     ".7z": "archive", ".rar": "archive", ".mgz": "FreeSurfer", ".pkl": "pickle", ".svs": "whole slide",
     ".ndpi": "whole slide", ".xml": "XML", ".avi": "video", ".mp4": "video",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of the tree.
-
-    Attributes:
-        path: Below the root.
-        folder: Its folders, outermost first.
-        stem: Its name without the ending.
-        ending: With the dot, as it is written.
-    """
-
-    path: str
-    folder: tuple[str, ...]
-    stem: str
-    ending: str
-
-    @classmethod
-    def of(cls, path: str) -> File:
-        """A file by its path."""
-        name = PurePosixPath(path)
-        ending = detect.ending(name)  # type: ignore[arg-type]
-        at = len(name.name) - len(ending)
-        return cls(path, name.parts[:-1], name.name[:at], name.name[at:])
-
-    @property
-    def kind(self) -> str:
-        """The ending in lower case."""
-        return self.ending.lower()
 
 
 @dataclass(frozen=True)
@@ -68,10 +29,30 @@ class Inventory:
     tree: Tree
 
     @cached_property
+    def headers(self) -> dict[str, tuple[str, str]]:
+        """Series and modality of the DICOM files that were looked into; see `series.header_of`."""
+        return {}
+
+    @cached_property
     def files(self) -> tuple[File, ...]:
-        """Everything that may be an image or a mask, but for DICOM and npz."""
-        every = (File.of(path) for path in self.tree.files)
-        return tuple(f for f in every if f.kind in PICTURES | VOLUMES)
+        """Everything that may be an image or a mask, but for npz.
+
+        A folder with a DICOM series is one image (its ending is `/`), a folder with a picture for each of its
+        slices one mask (`/*.png`).
+        """
+        taken = {path for paths in self.dicom_folders.values() for path in paths}
+        every = [File.of(path) for path in self.tree.files if path not in taken]
+        plain = [f for f in every if f.kind in PICTURES | VOLUMES]
+        series, loose = series_of(self)
+        if not series:
+            return (*plain, *loose)
+        stacks, used = slice_masks(plain, series)
+        return (
+            *(beside(one, stacks) for one in series),
+            *stacks,
+            *loose,
+            *(f for f in plain if f.path not in used),
+        )
 
     @cached_property
     def folders(self) -> dict[tuple[str, ...], list[File]]:
@@ -141,17 +122,3 @@ class Inventory:
 def _is_nameless(file: File) -> bool:
     # `IM-0001-0001`, `1.2.840.113619.2.55`: no ending, or one that is only a number.
     return not file.ending or file.ending[1:].isdigit()
-
-
-def spread(items: Iterable[str], count: int) -> list[str]:
-    """At most `count` of the items, evenly spread over their natural order."""
-    ordered = sorted(items, key=natural)
-    if len(ordered) <= count:
-        return ordered
-    step = (len(ordered) - 1) / max(1, count - 1)
-    return [ordered[round(i * step)] for i in range(count)]
-
-
-def is_half(path: str) -> bool:
-    """Whether a file only holds the voxels of a header beside it."""
-    return File.of(path).kind in _HALVES

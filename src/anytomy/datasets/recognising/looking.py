@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anytomy.core.errors import AnytomyError, ImageReadError
-from anytomy.datasets.recognising.inventory import LOSSY, PICTURES
+from anytomy.datasets.recognising.files import LOSSY, PICTURES
 from anytomy.io.detect import ending
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class Look:
         shape: `([z,] y, x)`.
         counts: Pixels of each value, most frequent first; colours as triples. Empty where there are too many
             different ones (a picture, not a mask).
-        interior: Of the values other than the background, which part of their pixels has only equal ones around:
-            near 0 for stray values along edges.
+        interior: Of the values other than 0, which part of their pixels has only equal ones around: near 0
+            for stray values along edges.
         compact: Of the same values (some, where there are many), which part lies in one piece.
         edge: Which part of the rim of a picture each value takes.
         inside: For grey values of a picture: how much of the outline of all that is brighter touches it.
@@ -253,7 +254,7 @@ def _insides(array: NDArray[Any], values: list[Any]) -> dict[Any, float]:
     if not 2 <= len(ordered) <= 12:
         return {}
     found = {}
-    for value, above in zip(ordered, ordered[1:], strict=False):
+    for value, above in pairwise(ordered):
         upper = array >= above
         rim = binary_dilation(upper) & ~upper
         found[value] = float((array[rim] == value).mean()) if rim.any() else 0.0

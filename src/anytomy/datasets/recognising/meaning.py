@@ -83,16 +83,20 @@ def meaning_of(
 def _values(pool: Pool, named: str, names: Mapping[Any, str]) -> Meaning:
     if any(look.lossy for look in pool.looks):
         greys = greys_of(pool)
-        odd = ()
+        odd: tuple[str, ...] = ()
         if len(greys.peaks) > 1:
             levels = ", ".join(str(p) for p in greys.peaks)
-            odd = (f"masks are JPEGs with several grey levels ({levels}), which cannot be told apart reliably",)
+            odd = (
+                f"masks are JPEGs with several grey levels ({levels}), which cannot be told apart reliably",
+            )
         return Meaning((Target(named, above=127),), ("masks are JPEGs: values above 127 count",), odd)
     if not all(look.whole for look in pool.looks):
         return _continuous(pool.looks, named)
     if len(names) > 1:
         return _named_classes(pool, names)
-    if max(len(pool.values_of(look)) for look in pool.looks) <= 1 and len(pool.values) <= 3:
+    # 1-bit pictures and those with 0 and 255 are often mixed.
+    mixed = max(len(pool.values_of(look)) for look in pool.looks) <= 1 and set(pool.values) <= {1, 255}
+    if mixed or len(pool.values) == 1:
         return _binary(pool, named)
     if holds_objects(pool):
         most = max(len(pool.values_of(look)) for look in pool.looks)
@@ -103,11 +107,11 @@ def _values(pool: Pool, named: str, names: Mapping[Any, str]) -> Meaning:
         )
     greys = greys_of(pool)
     if greys.kind == "soft":
-        return Meaning((Target(named, above=127),), (greys.why, "values above 127 count"), greys.odd)
+        return Meaning((Target(named, above=127),), (f"{greys.why}: values above 127 count",), greys.odd)
     if greys.kind == "one":
         threshold = 127 if greys.peaks[0] > 127 else greys.peaks[0] // 2
         return Meaning(
-            (Target(named, above=threshold),), (greys.why, f"values above {threshold} count"), greys.odd
+            (Target(named, above=threshold),), (f"{greys.why}: values above {threshold} count",), greys.odd
         )
     if greys.kind == "levels":
         return _grey_classes(greys, names)
@@ -120,7 +124,9 @@ def _values(pool: Pool, named: str, names: Mapping[Any, str]) -> Meaning:
 def _binary(pool: Pool, named: str) -> Meaning:
     shown = " and ".join(["0", *(str(v) for v in pool.values)])
     if pool.background != 0:
-        return Meaning((Target(named, values=tuple(int(v) for v in pool.values)),), ("masks have two values",))
+        return Meaning(
+            (Target(named, values=tuple(int(v) for v in pool.values)),), ("masks have two values",)
+        )
     blurred = pool.values[-1] == 255 and all(look.is_picture for look in pool.looks)
     threshold = 127 if blurred and len(pool.values) == 1 else 0
     return Meaning(

@@ -1,4 +1,4 @@
-"""What recognising works with: pairs of files, bundles of pairs that lie alike, and layouts that are not yet finished."""
+"""What recognising works with: pairs of files, bundles of pairs that lie alike, unfinished layouts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from anytomy.datasets.layout import Layout
 from anytomy.datasets.recognising.affixes import Rule
-from anytomy.datasets.recognising.inventory import File
+from anytomy.datasets.recognising.files import File
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Pair:
     Attributes:
         image: The image.
         mask: The mask.
-        rest: What the mask's name has after what it shares with the image's; all of it where they share nothing.
+        rest: What the mask's name has after what it shares with the image's; all where they share nothing.
     """
 
     image: File

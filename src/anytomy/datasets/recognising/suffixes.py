@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from anytomy.datasets.recognising.affixes import Fit, best_fit
 from anytomy.datasets.recognising.emitting import sketches_of
-from anytomy.datasets.recognising.inventory import File, Inventory
-from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair
+from anytomy.datasets.recognising.files import File
+from anytomy.datasets.recognising.inventory import Inventory
+from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair, Sketch
 from anytomy.datasets.recognising.telling import tells_masks
 from anytomy.datasets.recognising.words import says_mask
 
@@ -28,7 +29,8 @@ def suffixes(inventory: Inventory) -> Draft | None:
     images = [(f.path, "/".join(f.folder), f.stem) for both in sets.values() for f in both[0]]
     masks = [(f.path, "/".join(f.folder), f.stem) for both in sets.values() for f in both[1]]
     by_path = {f.path: f for both in sets.values() for files in both for f in files}
-    sketches, said = [], []
+    sketches: list[Sketch] = []
+    said: list[str] = []
     for fit, others in _fits(images, masks):
         pairs = tuple(Pair(by_path[i], by_path[m], rest) for m, (i, rest) in fit.joined.items())
         found, left_out = sketches_of([Bundle(pairs, fit.rule)], "files")
@@ -39,7 +41,20 @@ def suffixes(inventory: Inventory) -> Draft | None:
                 f"masks go with the images *{fit.rule.after}; the others ({', '.join(others)}) are left out:"
                 " name another one in the card to use it"
             )
+    if not sketches:
+        sketches = _of_series(inventory)
     return Draft("suffix", tuple(sketches), tuple(said)) if sketches else None
+
+
+def _of_series(inventory: Inventory) -> list[Sketch]:
+    """Masks of any name beside the only DICOM series of their folder."""
+    pairs: list[Pair] = []
+    for files in inventory.folders.values():
+        series = [f for f in files if f.ending == "/"]
+        masks = _told_apart(files)[1]
+        if len(series) == 1:
+            pairs += [Pair(series[0], mask, mask.stem) for mask in masks if mask.ending != "/"]
+    return list(sketches_of([Bundle(tuple(pairs), None)], "series")[0]) if pairs else []
 
 
 def _told_apart(files: Sequence[File]) -> tuple[list[File], list[File]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anytomy.core.errors import ImageReadError
-from anytomy.datasets.recognising.inventory import File, Inventory, spread
+from anytomy.datasets.recognising.files import File, spread
+from anytomy.datasets.recognising.inventory import Inventory
 from anytomy.datasets.recognising.looking import Look, look
 
 _SAMPLED = 3
@@ -14,6 +15,8 @@ _MOST_CLASSES = 64
 
 def tells_masks(inventory: Inventory, files: Sequence[File]) -> bool:
     """Whether some of the files look like masks: few values in large areas, or objects in pieces."""
+    if any(file.ending == "/" for file in files):
+        return False
     looks = []
     for path in spread([file.path for file in files], _SAMPLED):
         try:

@@ -5,42 +5,61 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 # Ends of words count too: `gmseg`, `lesionmask`, `jpegimages`.
 _MASK_ENDS = ("mask", "masks", "seg", "segs", "label", "labels", "segmentation", "segmentations", "gt")
 _MASK_STARTS = ("mask", "label", "segment", "annot", "groundtruth")
-_MASK_WORDS = frozenset(
-    "mask masks maskes label labels labelled labelmap labelmaps labelcol lbl lbls seg segs segm segmented"
-    " segmentation segmentations segmap gt gts truth groundtruth ground annotation annotations annotated anno"
-    " annos annot annots ann contour contours delineation delineations manual manuals roi rois expert experts"
-    " observer observers rater raters annotator instance instances trimap trimaps parsing gold goldstandard"
-    " reference parcellation aseg aparc dseg".split()
+_MASK_WORDS = word_set(
+    """
+    mask masks maskes label labels labelled labelmap labelmaps labelcol lbl lbls seg segs segm
+    segmented segmentation segmentations segmap gt gts truth groundtruth ground annotation
+    annotations annotated anno annos annot annots ann contour contours delineation delineations
+    manual manuals roi rois expert experts observer observers rater raters annotator instance
+    instances trimap trimaps parsing gold goldstandard reference parcellation aseg aparc dseg
+    """
 )
-_NO_MASK = frozenset("segment masked labelme".split())
-_IMAGE_WORDS = frozenset(
-    "image images img imgs imagen imagens im ims scan scans raw rawdata original originals originale orig input"
-    " inputs photo photos photograph photographs picture pictures pic pics volume volumes vol vols dicom dcm dicoms"
-    " rgb frame frames slice slices ct cts cta mr mri mrs mra pet us ultrasound xray xrays cxr xr fundus oct t1 t2"
-    " t1w t2w t1c t1ce t1gd t1n t2f pd pdw flair dwi adc bssfp lge cine bold fmri jpegimages"
-    " tissue data patch patches tile tiles".split()
+_NO_MASK = word_set("segment masked labelme")
+_IMAGE_WORDS = word_set(
+    """
+    image images img imgs imagen imagens im ims scan scans raw rawdata original originals originale
+    orig input inputs photo photos photograph photographs picture pictures pic pics volume volumes
+    vol vols dicom dcm dicoms rgb frame frames slice slices ct cts cta mr mri mrs mra pet us
+    ultrasound xray xrays cxr xr fundus oct t1 t2 t1w t2w t1c t1ce t1gd t1n t2f pd pdw flair dwi adc
+    bssfp lge cine bold fmri jpegimages tissue data patch patches tile tiles
+    """
 )
 _IMAGE_ENDS = ("image", "images", "img", "imgs", "scan", "scans")
 _IMAGE_STARTS = ("image", "img")
 # Words that tell neither two folders nor two structures apart.
-NOISE = frozenset(
-    "data dataset set png jpg jpeg tif tiff bmp gif nii nifti gz mha nrrd dcm part part1 part2 1st first tr the of and"
-    " dir folder files file new all anon final binary bin file only with class object color colour col"
-    " png8 8bit full size".split()
+NOISE = word_set(
+    """
+    data dataset set png jpg jpeg tif tiff bmp gif nii nifti gz mha nrrd dcm part part1 part2 1st
+    first tr the of and dir folder files file new all anon final binary bin file only with class
+    object color colour col png8 8bit full size
+    """
 )
 SPLITS = {
     "train": "train", "training": "train", "trainset": "train", "tr": "train", "trn": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation", "va": "validation",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "va": "validation",
     "test": "test", "testing": "test", "testset": "test", "ts": "test", "tst": "test",
 }  # fmt: skip
 _SECOND = re.compile(r"(?:2nd|second|[2-9])")
-_OBSERVERS = frozenset(
-    "manual manuals observer observers rater raters expert experts annotator reader readers ho gt gold".split()
+_OBSERVERS = word_set(
+    """
+    manual manuals observer observers rater raters expert experts annotator reader readers ho gt
+    gold
+    """
 )
-_FIELD = frozenset("fov fieldofview field roi rois".split())
+_FOR_THE_EYE = word_set(
+    "vis visual visualisation visualization visualized overlay overlays preview previews blend color colour rgb"
+)
+_FIELD = word_set("fov fieldofview field roi rois")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -129,6 +148,11 @@ def is_field_of_view(text: str, others: Iterable[str]) -> bool:
         return True
     plain = tokens(text) in (["mask"], ["masks"])
     return plain and any(set(tokens(other)) & (_OBSERVERS | {"truth", "groundtruth"}) for other in others)
+
+
+def is_for_the_eye(text: str) -> bool:
+    """Whether a folder holds pictures of masks rather than masks: `masks_vis`, `overlay`."""
+    return bool(set(tokens(text)) & _FOR_THE_EYE)
 
 
 def is_index_word(word: str) -> bool:

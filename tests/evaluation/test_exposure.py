@@ -1,0 +1,65 @@
+"""Whether a model saw a data set is never guessed: a list that may be incomplete gives no `unseen`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from anytomy.datasets.registry import card as dataset_card
+from anytomy.evaluation.exposure import POSSIBLY, SEEN, UNKNOWN, UNSEEN, exposure
+from anytomy.zoo.card import Training
+from tests.engine.tiny import card as model_card
+
+MSD = dataset_card("msd")
+LITS = dataset_card("lits")
+
+
+def trained_on(*names: str, **changes):
+    return replace(model_card(), training=Training(datasets=names), **changes)
+
+
+@pytest.mark.parametrize("name", ["msd", "MSD", "Medical Decathlon", "medical-decathlon"])
+def test_a_set_in_the_list_is_seen_however_it_is_spelt(name):
+    found = exposure(trained_on("busi", name), MSD)
+    assert found.state == SEEN
+    assert name in found.why
+
+
+def test_a_set_that_shares_scans_with_one_in_the_list_may_have_been_seen():
+    assert "lits" in MSD.parents
+    found = exposure(trained_on("lits"), MSD)
+    assert found.state == POSSIBLY
+    assert "lits" in found.why
+
+
+def test_sharing_counts_both_ways_only_where_the_card_says_so():
+    assert exposure(trained_on("abdomenct_1k"), MSD).state == POSSIBLY
+    unrelated = replace(MSD, parents=(), overlaps=())
+    assert exposure(trained_on("abdomenct_1k"), unrelated).state == UNSEEN
+
+
+def test_another_list_is_unseen_unless_it_may_be_incomplete():
+    assert exposure(trained_on("busi"), LITS).state == UNSEEN
+    found = exposure(trained_on("busi", unverified=("training.datasets",)), LITS)
+    assert found.state == UNKNOWN
+    assert "incomplete" in found.why
+
+
+def test_an_incomplete_list_still_says_what_is_in_it():
+    assert exposure(trained_on("lits", unverified=("training.datasets",)), LITS).state == SEEN
+
+
+def test_without_a_list_it_is_unknown_for_the_reason_of_the_card():
+    noted = replace(model_card(), training=Training(note="nobody published it"))
+    assert exposure(noted, MSD).state == UNKNOWN
+    assert exposure(noted, MSD).why == "nobody published it"
+    assert exposure(model_card(), MSD).state == UNKNOWN
+
+
+def test_every_data_set_that_the_catalogue_relates_is_in_the_catalogue():
+    from anytomy.datasets.registry import builtin_cards
+
+    ids = {card.id for card in builtin_cards()}
+    missing = {(c.id, name) for c in builtin_cards() for name in (*c.parents, *c.overlaps) if name not in ids}
+    assert not missing
