@@ -97,12 +97,14 @@ class Table:
 
     def optional_whole(self, name: str) -> int | None:
         """A whole number from 0, or None where it is missing."""
-        return self.whole(name) if name in self._values else self._skip(name)
+        self._asked.add(name)
+        return self.whole(name) if name in self._values else None
 
     def optional_number(self, name: str) -> float | None:
         """A number, or None where it is missing."""
+        self._asked.add(name)
         if name not in self._values:
-            return self._skip(name)
+            return None
         value = self._take(name, None)
         if not isinstance(value, int | float) or isinstance(value, bool):
             self.fail(name, "a number", value)
@@ -169,9 +171,6 @@ class Table:
             f"expected {expected} as {self._prefix}{name} in {self._source}, but got {came}",
             hint="correct the file",
         )
-
-    def _skip(self, name: str) -> None:
-        self._asked.add(name)
 
     def _take(self, name: str, default: Any) -> Any:
         self._asked.add(name)
