@@ -147,6 +147,19 @@ def test_boxes(run: Run, here: Path, text: str, says: str) -> None:
         ((*BOX, *BOX, "--point", "3,4"), "prompt file"),
         ((), "no prompt"),
         ((*BOX3, "--format", ".nii.gz"), "many inputs"),
+        ((*BOX3, "--combine", "ring"), "no '='"),
+        ((*BOX3, "--combine", "ring = 1 -"), "got the end"),
+        ((*BOX3, "--combine", "ring = 1 * 1"), "at character 10"),
+        ((*BOX3, "--name", "disc", "--combine", "ring = disk - 1"), "no object disk; did you mean disc?"),
+        ((*BOX3, "--combine", "ring = 1 - 2"), "no object with the id 2"),
+        ((*BOX3, "--combine", "ring = ring - 1"), "circular"),
+        ((*BOX3, "--combine", "a = 1 - b", "--combine", "b = a"), "circular"),
+        ((*BOX3, "--name", "disc", "--combine", "disc = 1"), "already the name of object 1"),
+        ((*BOX3, "--combine", "a = 1", "--combine", "a = 1"), "already the name of the combination"),
+        ((*BOX3, "--measure", "table.xlsx"), ".csv or .json"),
+        ((*BOX3, "--measure", "out.nii.gz"), ".csv or .json"),
+        ((*BOX3, "--measure", "letters/a.txt/table"), "not a folder"),
+        ((*BOX3, "--measure", "out.nii.gz.json"), "both be written"),
     ],
 )
 def test_options(run: Run, here: Path, more: tuple[str, ...], says: str) -> None:
@@ -168,6 +181,10 @@ def test_options(run: Run, here: Path, more: tuple[str, ...], says: str) -> None
         ('{"objects": [{"id": 7, "box": [1, 1, 9, 9]}, {"id": 7, "box": [1, 1, 9, 9]}]}', "id 7"),
         ('{"objects": [{"box": [1, 1, 9, 9], "slice": 1}]}', "volumes"),
         ('{"objects": [{"mask": "missing.png"}]}', "missing.png"),
+        ('{"objects": [{"box": [1, 1, 9, 9]}], "combine": ["a = b"]}', "no object b"),
+        ('{"objects": [{"box": [1, 1, 9, 9]}], "combine": ["a = 1 -"]}', "combination 1 of 1"),
+        ('{"objects": [{"box": [1, 1, 9, 9]}], "combine": {"a": "1"}}', "expected a list for 'combine'"),
+        ('{"objects": [{"box": [1, 1, 9, 9]}], "combines": []}', "did you mean 'combine'"),
     ],
 )
 def test_prompt_files(run: Run, here: Path, text: str, says: str) -> None:
@@ -236,6 +253,31 @@ def test_the_preview_of_info_spares_its_input(run: Run, here: Path) -> None:
         assert "input" in refused(run, here, "info", "photo.png", "--preview", name)
     assert "PNG or JPEG" in refused(run, here, "info", "photo.png", "--preview", "p.gif")
     assert "axis" in refused(run, here, "info", "scan.nii.gz", "--axis", "w")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("missing.nii.gz",), "does not exist"),
+        (("letters",), "folder without a DICOM image"),
+        (("short.nii.gz",), "truncated"),
+        (("text.nii.gz",), "it is text"),
+        (("nan.nii.gz",), "no finite value"),
+        (("scan.nii.gz",), "expected ids"),
+        (("ids.nii.gz", "missing.nii.gz"), "does not exist"),
+        (("ids.nii.gz", "photo.png"), "different grids"),
+        (("ids.nii.gz", "scan.nii.gz", "--time", "3"), "--time"),
+        (("ids.nii.gz", "-o", "t.xlsx"), ".csv or .json"),
+        (("ids.nii.gz", "-o", "letters/a.txt/t.csv"), "not a folder"),
+        (("ids.nii.gz", "-o", "ids.nii.gz.json"), "input"),
+        (("ids.nii.gz", "-o", "hard"), "input"),
+    ],
+)
+def test_measuring(run: Run, here: Path, arguments: tuple[str, ...], says: str) -> None:
+    write_scan(here / "ids.nii.gz", np.ones((32, 24, 6), np.uint8))
+    (here / "ids.nii.gz.json").write_text("{}")
+    os.link(here / "ids.nii.gz", here / "hard.csv")
+    assert says in refused(run, here, "measure", *arguments)
 
 
 def test_nothing_to_work_on(run: Run, here: Path) -> None:

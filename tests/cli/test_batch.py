@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from typing import TYPE_CHECKING
@@ -69,6 +70,46 @@ def test_what_decides_a_result_redoes_it(
     assert done(run(*batch, "--largest", "--preview", "look", "--json")) == []
     (tmp_path / "look" / "c3.png").unlink()
     assert done(run(*batch, "--largest", "--preview", "look", "--json")) == ["c3.png"]
+
+
+def test_measures_of_all_cases_are_one_table(
+    run: Run, engine: BoxEngine, batch: tuple[str, ...], tmp_path: Path
+) -> None:
+    def table() -> list[dict[str, str]]:
+        return list(csv.DictReader((tmp_path / "t" / "all.csv").open(newline="")))
+
+    run(*batch)
+    measured = (*batch, "--measure", "t/all.csv")
+    outcome = run(*measured, "--json")
+    assert len(done(outcome)) == 3  # the first run measured nothing
+    assert outcome.json["data"]["tables"] == ["t/all.csv", "t/all.json"]
+    assert [row["case"] for row in table()] == [f"cases/c{n}.png" for n in (1, 2, 3)]
+    assert {"area_px", "perimeter_px", "mean"} <= set(table()[0])
+    before = table()
+    (tmp_path / "t" / "all.csv").unlink()
+    (tmp_path / "out" / "c2.png").unlink()
+    assert done(run(*measured, "--json")) == ["c2.png"]
+    assert table() == before
+    assert done(run(*batch, "--json")) == []  # measured or not, the result is the same
+    write_prompts(tmp_path / "p" / "c1.json", (4, 6, 999, 16))
+    assert run(*measured).code == 1
+    assert table() == before[1:]
+    rows = json.loads((tmp_path / "t" / "all.json").read_text())["rows"]
+    assert [row["case"] for row in rows] == ["cases/c2.png", "cases/c3.png"]
+
+
+def test_combinations_for_all_cases(
+    run: Run, engine: BoxEngine, batch: tuple[str, ...], tmp_path: Path
+) -> None:
+    for n in (1, 2, 3):
+        write_prompts(tmp_path / "p" / f"c{n}.json", (4, 6, 40, 36), (12, 14, 30, 28))
+    write_prompts(tmp_path / "p" / "c2.json", (4, 6, 40, 36))
+    outcome = run(*batch, "--combine", "ring = 1 - 2")
+    assert "2 of 3 cases done" in outcome.out
+    assert "cases/c2.png" in outcome.err
+    assert "no object with the id 2" in outcome.err
+    assert done(run(*batch, "--combine", "ring = 1 - 2", "--json")) == []
+    assert done(run(*batch, "--combine", "ring = 1 & 2", "--json")) == ["c1.png", "c3.png"]
 
 
 def test_a_run_cut_off_between_result_and_manifest_is_done_again(
@@ -154,6 +195,9 @@ def test_a_model_that_cannot_be_had_stops_all(
         (("cases/*.png", "-o", "out", "--preview", "look.png"), "expected a folder"),
         (("cases/*.png", "-o", "out", "--preview", "out"), "both be written"),
         (("cases/*.png", "-o", "out", "--format", ".xyz"), "--format"),
+        (("cases/*.png", "-o", "out", "--measure", "file/t.csv"), "not a folder"),
+        (("cases/*.png", "-o", "out", "--measure", "p/c1.json"), "input"),
+        (("cases/*.png", "-o", "out", "--combine", "ring"), "no '='"),
         (("cases/*.png", "-o", "out", "--prompts-dir", "nowhere"), "nowhere"),
         (("cases/*.png", "-o", "out", "--prompts-dir", "file"), "file"),
         (("cases/*.png", "-o", "out", "--engine", "steam"), "engine"),

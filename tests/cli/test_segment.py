@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,114 @@ def test_json_holds_the_manifest(run: Run, engine: BoxEngine, photo: Path, tmp_p
     assert envelope["command"] == "segment"
     assert envelope["data"]["outputs"] == [str(tmp_path / "m.png")]
     assert envelope["data"]["manifest"] == str(tmp_path / "m.png.json")
+
+
+def test_a_ring_from_two_boxes(run: Run, engine: BoxEngine, scan: Path, tmp_path: Path) -> None:
+    boxes = ("--box", "4,5,1,26,21,5", "--box", "10,10,1,20,16,5", "--name", "disc", "--name", "hole")
+    ring = ("--combine", "ring = disc - hole", "--combine", "'all of it' = ring + 2")
+    files = ("-o", tmp_path / "m.nii.gz", "--preview", tmp_path / "p.png")
+    done = run("segment", scan, *boxes, *ring, *files, "--json")
+    assert done.code == 0, done.err
+    data = done.json["data"]
+    assert [(entry["id"], entry["name"]) for entry in data["objects"]] == [
+        (1, "disc"),
+        (2, "hole"),
+        (3, "ring"),
+        (4, "all of it"),
+    ]
+    assert data["combine"] == [
+        {"id": 3, "name": "ring", "expression": "disc - hole"},
+        {"id": 4, "name": "all of it", "expression": "ring + 2"},
+    ]
+    voxels = {entry["name"]: entry["voxels"] for entry in data["objects"]}
+    assert voxels["ring"] == voxels["disc"] - voxels["hole"] > 0
+    assert voxels["all of it"] == voxels["disc"]
+    labels = np.asarray(nibabel.load(tmp_path / "m.nii.gz").dataobj)
+    assert set(np.unique(labels)) == {0, 4}
+    run("segment", scan, *boxes, *ring[:2], "-o", tmp_path / "m.nii.gz")
+    labels = np.asarray(nibabel.load(tmp_path / "m.nii.gz").dataobj)
+    assert (labels == 3).sum() == voxels["ring"]
+    assert (labels == 2).sum() == voxels["hole"]
+    assert (labels == 1).sum() == 0
+
+
+def test_combinations_of_the_prompt_file_come_first(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path
+) -> None:
+    prompts = {
+        "objects": [{"box": [4, 6, 40, 36], "name": "disc"}, {"box": [12, 14, 30, 28]}],
+        "combine": [{"name": "ring", "expression": "disc - 2", "id": 9}],
+    }
+    (tmp_path / "p.json").write_text(json.dumps(prompts))
+    more = ("--combine", "hole = disc - ring", "-o", tmp_path / "m.seg.nrrd", "--overlap", "keep")
+    done = run("segment", photo, "--prompts", tmp_path / "p.json", *more, "--json")
+    assert done.code == 0, done.err
+    found = done.json["data"]["objects"]
+    assert [(entry["id"], entry["name"]) for entry in found] == [
+        (1, "disc"),
+        (2, "object 2"),
+        (9, "ring"),
+        (3, "hole"),
+    ]
+    assert found[3]["voxels"] == found[1]["voxels"]
+
+
+def test_measures_as_csv_and_json(run: Run, engine: BoxEngine, scan: Path, tmp_path: Path) -> None:
+    boxes = ("--box", "4,5,1,20,15,4", "--box", "8,8,1,26,21,5", "--name", "liver", "--overlap", "keep")
+    files = ("-o", tmp_path / "m.seg.nrrd", "--measure", tmp_path / "t" / "m.csv")
+    done = run("segment", scan, *boxes, *files, "--json")
+    assert done.code == 0, done.err
+    data = done.json["data"]
+    assert data["tables"] == [str(tmp_path / "t" / "m.csv"), str(tmp_path / "t" / "m.json")]
+    assert left_in(tmp_path / "t") == {"m.csv", "m.json"}
+    assert f"wrote {tmp_path / 't' / 'm.csv'}" in run("segment", scan, *boxes, *files).out
+    table = json.loads((tmp_path / "t" / "m.json").read_text())
+    assert table["schema"] == "anytomy.measures/1"
+    assert table["rows"] == [{"case": str(scan), **row} for row in data["measures"]]
+    assert json.loads((tmp_path / "m.seg.nrrd.json").read_text())["measures"] == data["measures"]
+    lines = list(csv.DictReader((tmp_path / "t" / "m.csv").open(newline="")))
+    assert [line["name"] for line in lines] == ["liver", "object 2"]
+    values = np.asarray(nibabel.load(scan).dataobj)
+    for line, row, entry in zip(lines, data["measures"], data["objects"], strict=True):
+        assert {key: str(value) for key, value in row.items()} == {
+            key: line[key] for key in line if key != "case"
+        }
+        assert row["voxels"] == entry["voxels"]
+        assert row["volume_ml"] == pytest.approx(entry["volume_ml"], rel=1e-3)
+        (x0, y0, z0), (x1, y1, z1) = ([row[f"box_{a}{n}"] for a in "xyz"] for n in (0, 1))
+        # Each object of this engine is a box.
+        assert row["mean"] == pytest.approx(values[x0:x1, y0:y1, z0:z1].mean(), rel=1e-4)
+        assert row["voxels"] == (x1 - x0) * (y1 - y0) * (z1 - z0)
+
+
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz"])
+def test_what_was_written_can_be_measured_later(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path, ending: str
+) -> None:
+    output = tmp_path / f"m{ending}"
+    boxes = ("--box", "4,5,1,14,15,4", "--box", "16,8,1,26,21,5", "--name", "liver", "--name", "cyst")
+    first = run("segment", scan, *boxes, "-o", output, "--measure", tmp_path / "a", "--json").json
+    later = run("measure", output, scan, "-o", tmp_path / "b.json", "--json").json
+    assert later["data"]["measures"] == [{"case": str(scan), **row} for row in first["data"]["measures"]]
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    text = run("measure", output)
+    assert text.code == 0
+    assert "1 liver: " in text.out
+    assert "axial" in text.out
+    assert "mean" not in text.out
+
+
+def test_a_picture_is_measured_in_pixels(run: Run, photo: Path, tmp_path: Path) -> None:
+    labels = np.zeros((48, 64), np.uint8)
+    labels[10:20, 5:45] = 7
+    Picture.fromarray(labels).save(tmp_path / "l.png")
+    done = run("measure", tmp_path / "l.png", photo, "--json").json["data"]
+    (row,) = done["measures"]
+    assert (row["id"], row["name"], row["area_px"], row["unit"]) == (7, "object 7", 400, "px")
+    assert row["mean"] == pytest.approx(np.asarray(Picture.open(photo))[10:20, 5:45].mean(), rel=1e-5)
+    assert done["tables"] == []
+    Picture.fromarray(labels * 0).save(tmp_path / "l.png")
+    assert "no object" in run("measure", tmp_path / "l.png").out
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "z", "Z"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from PIL import Image as Picture
 
 from anytomy.datasets.finding import find_cases
 from anytomy.datasets.recognising import Recognition, Wishes, recognise
-from anytomy.datasets.recognising.finishing import card_of
+from anytomy.datasets.recognising.trial import card_of
 from anytomy.datasets.tree import Tree
 
 Array = NDArray[Any]
@@ -41,7 +42,7 @@ def ball(value: int = 1, depth: int = 6) -> Array:
 def picture(path: Path, array: Array | None = None, **options: Any) -> Path:
     """Write a picture; noise, whose seed is the path, if none is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = noise(abs(hash(path.name)) % 1000) if array is None else array
+    values = noise(zlib.crc32(path.name.encode())) if array is None else array
     Picture.fromarray(values).save(path, **options)
     return path
 

@@ -14,7 +14,7 @@ import pytest
 from anytomy.core.errors import DatasetError
 from anytomy.datasets.finding import Found, find_cases
 from anytomy.datasets.layout import Layout, Target
-from anytomy.datasets.recognising.finishing import card_of
+from anytomy.datasets.recognising.trial import card_of
 from anytomy.datasets.tree import Tree
 
 from .made import ball, disc, noise, picture, series, text

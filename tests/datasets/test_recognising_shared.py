@@ -12,7 +12,7 @@ import pytest
 
 from anytomy.datasets.adding import add_dataset
 from anytomy.datasets.finding import find_cases
-from anytomy.datasets.recognising.finishing import card_of
+from anytomy.datasets.recognising.trial import card_of
 from anytomy.datasets.tree import Tree
 
 from .made import meanings, recognised

@@ -16,7 +16,7 @@ from anytomy.core.errors import AnytomyWarning, DatasetError, OptionError
 from anytomy.datasets.case import Case, ImageRef
 from anytomy.datasets.dataset import Dataset
 from anytomy.datasets.layout import Layout
-from anytomy.datasets.recognising.finishing import card_of
+from anytomy.datasets.recognising.trial import card_of
 from anytomy.datasets.splits import FRACTIONS, Splits, load_splits, make_splits, splits_path
 
 

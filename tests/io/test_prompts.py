@@ -11,9 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from anytomy.core.combination import Combination
 from anytomy.core.errors import PromptError
 from anytomy.core.prompt import Prompt
-from anytomy.io.prompts import prompt_to_dict, prompts_for, prompts_from_dict, read_prompts, write_prompts
+from anytomy.io.prompts import (
+    prompt_file_from_dict,
+    prompt_to_dict,
+    prompts_for,
+    prompts_from_dict,
+    read_prompt_file,
+    read_prompts,
+    write_prompts,
+)
 
 
 @pytest.fixture
@@ -216,6 +225,50 @@ def test_no_mask_file_is_opened_for_strangers():
     document = {"objects": [{"mask": "/etc/hostname"}]}
     with pytest.raises(PromptError, match="not allowed"):
         prompts_from_dict(document, is_volume=False)
+
+
+# -- combinations --------------------------------------------------------------------------------
+
+OBJECTS = [{"box": [0, 0, 9, 9], "name": "disc"}, {"box": [2, 2, 5, 5], "name": "hole"}]
+
+
+def test_combinations_as_text_and_with_an_id():
+    entries = ["ring = disc - hole", {"name": "all", "expression": "disc + hole", "id": 9}]
+    found = prompt_file_from_dict({"objects": OBJECTS, "combine": entries}, is_volume=False)
+    assert [prompt.name for prompt in found.prompts] == ["disc", "hole"]
+    assert found.combine == [Combination("ring", "disc - hole"), Combination("all", "disc + hole", 9)]
+
+
+@pytest.mark.parametrize("document", [{"objects": OBJECTS}, {"objects": OBJECTS, "combine": None}])
+def test_a_file_without_combinations(document):
+    assert prompt_file_from_dict(document, is_volume=False).combine == []
+    assert len(prompts_from_dict(document, is_volume=False)) == 2
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("ring = disc", "expected a list for 'combine'"),
+        (0, "expected a list for 'combine'"),
+        ([5], "combination 1 of 1: expected a combination as text, got 5"),
+        (["ring = disc", "ring"], "combination 2 of 2: 'ring' has no '='"),
+        (["ring = disc -"], "combination 1 of 1: .*got the end"),
+        ([{"name": "ring", "expressions": "disc"}], "did you mean 'expression'"),
+        ([{"name": "ring"}], "combination 1 of 1: expected what ring is made of"),
+        ([{"expression": "disc"}], "combination 1 of 1: expected a name"),
+        ([{"name": "ring", "expression": "disc", "id": 1.5}], "1 to 65535"),
+    ],
+)
+def test_broken_combinations_are_named(load, entries, expected):
+    with pytest.raises(PromptError, match=expected) as caught:
+        load({"objects": OBJECTS, "combine": entries})
+    assert "p.json" in str(caught.value)
+
+
+def test_combinations_are_read_as_they_were_written(tmp_path):
+    made = [Combination("ring", "disc - 'the hole'"), Combination('a "b"', "1 & 2", id=7)]
+    write_prompts(tmp_path / "p.json", [Prompt(box=(0, 0, 9, 9))], made)
+    assert read_prompt_file(tmp_path / "p.json", is_volume=False).combine == made
 
 
 # -- round trip ----------------------------------------------------------------------------------

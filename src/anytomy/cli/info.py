@@ -52,7 +52,7 @@ def info(
     image = read(path, series=series, time=time, channel=channel)
     choice = choose_policy(image, policies, intensity)
     grey = choice.policy.fit(image)
-    data = {
+    data: dict[str, Any] = {
         "path": str(path),
         "format": image.format,
         "kind": "volume" if image.is_volume else "image",

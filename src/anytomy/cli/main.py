@@ -19,6 +19,7 @@ from anytomy.cli.info import info
 from anytomy.cli.measure import measure
 from anytomy.cli.output import begin, describe, emit_error, print_line, print_traceback
 from anytomy.cli.segment import segment
+from anytomy.cli.view import view
 
 app = typer.Typer(
     name="anytomy",
@@ -32,6 +33,7 @@ _INTERRUPTED = 130
 app.command()(segment)
 app.command()(measure)
 app.command()(info)
+app.command()(view)
 app.command()(doctor)
 app.command()(demo)
 app.add_typer(models.app)

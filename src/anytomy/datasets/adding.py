@@ -13,7 +13,7 @@ from anytomy.datasets.card import ID, Access, DatasetCard, Size
 from anytomy.datasets.checking import Finding, check_cases
 from anytomy.datasets.dataset import Dataset, dataset_at
 from anytomy.datasets.recognising import Recognition, recognise
-from anytomy.datasets.recognising.recognise import wishes_from
+from anytomy.datasets.recognising.wishes import wishes_from
 from anytomy.datasets.registry import added_dir, builtin_cards, card
 from anytomy.datasets.tree import Tree
 from anytomy.io.atomic import write_text
@@ -170,7 +170,7 @@ def _check_name(name: str, like: str | None, *, replace: bool) -> None:
     if (added_dir(name) / _CARD).exists() and not replace:
         raise DatasetError(
             f"expected a new name, but there is a data set {name!r} already",
-            hint=f"give another one, replace it by --replace, or remove it by `anytomy datasets remove {name}`",
+            hint=f"give another one, or replace it by --replace, or first `anytomy datasets remove {name}`",
         )
 
 

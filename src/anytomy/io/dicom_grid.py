@@ -134,7 +134,8 @@ def _sparse_index(
             continue
         # Gap by gap: where positions are rounded, the quotient of a long way is off by whole slices.
         gaps = np.round(steps / step).astype(int)
-        if gaps.min() < 1:
+        rounding = np.maximum(0.01 * steps, min(2 * _ROUNDING_MM, 0.2 * step))
+        if gaps.min() < 1 or np.any(np.abs(steps - gaps * step) > rounding):
             continue
         index = np.concatenate([[0], np.cumsum(gaps)])
         mean = float(offsets[-1] / index[-1])

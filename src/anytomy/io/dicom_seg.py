@@ -21,7 +21,7 @@ import numpy as np
 from anytomy import __version__
 from anytomy.core.errors import AnytomyWarning, OutputError
 from anytomy.io.dicom_codes import ARTIFICIAL_INTELLIGENCE, coding_of
-from anytomy.io.dicom_source import check_source, load_sources
+from anytomy.io.dicom_source import UTF_8, check_source, load_sources
 from anytomy.io.seg_nrrd import colour_of, overlapping
 
 if TYPE_CHECKING:
@@ -44,9 +44,16 @@ def check(image: Image) -> None:
     """Find out before any work is done that an image cannot have a DICOM segmentation.
 
     Raises:
-        OutputError: If it is not from DICOM, or lacks what a segmentation refers to.
+        OutputError: If it is not from DICOM, lacks what a segmentation refers to, or is tiny.
     """
     check_source(image)
+    columns, rows, _ = image.geometry.size_xyz
+    if rows * columns < 8:
+        # highdicom (0.28) begins a new byte for each frame of that size, which no reader expects.
+        raise OutputError(
+            f"a DICOM segmentation needs slices of 8 pixels, {image.name} has {columns} x {rows}",
+            hint="choose .seg.nrrd or .nii.gz",
+        )
 
 
 def write_prediction(path: Path, prediction: Prediction, image: Image) -> None:
@@ -61,17 +68,18 @@ def write_prediction(path: Path, prediction: Prediction, image: Image) -> None:
         OutputError: If the image is not from DICOM, its files are gone or are not what highdicom can refer
             to, or no object has voxels.
     """
-    header = check_source(image)
+    check(image)
     whole = overlapping(prediction)
     kept = _with_voxels(prediction, whole=whole)
     sources = load_sources(image)
-    frames = _frames(prediction, header, sources)
-    array = _stacked(prediction, kept, frames) if whole else _labelled(prediction, kept, frames)
     try:
+        frames = _frames(prediction, image.header, sources)
+        array = _stacked(prediction, kept, frames) if whole else _labelled(prediction, kept, frames)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pydicom, about values that break a rule of the standard
             made = _segmentation(prediction, kept, array, frames)
             _complete(made, sources[0], image)
+            _number(made, frames)
             made.save_as(path)
     except (OSError, MemoryError):
         raise
@@ -107,29 +115,34 @@ def _with_voxels(prediction: Prediction, *, whole: bool) -> list[int]:
 
 @dataclass(frozen=True)
 class _Frames:
-    """Which frames highdicom is to make; it leaves out those without voxels.
+    """Slices with voxels, for which highdicom makes frames.
 
     Attributes:
-        sources: The images that have a frame each; the one multi-frame image.
+        used: Their z, ascending.
+        sources: Their images; of a multi-frame image a copy with these frames only.
         others: Images of the series without any.
-        count: Frames in the array: one for each source, or for each frame of the multi-frame one.
-        place: For each z with voxels its frame.
+        numbers: Their frame numbers in a multi-frame image; empty for one image a slice.
     """
 
+    used: list[int]
     sources: list[Any]
     others: list[Any]
-    count: int
-    place: dict[int, int]
+    numbers: list[int]
 
 
 def _frames(prediction: Prediction, header: DicomHeader, sources: list[Any]) -> _Frames:
     used = np.flatnonzero(_volume(prediction).any(axis=(1, 2))).tolist()
-    numbers = [slice_.frame_number for slice_ in header.slices]
-    if numbers[0] is not None:
-        place = {z: (numbers[z] or 1) - 1 for z in used}
-        return _Frames(sources, [], int(sources[0].NumberOfFrames), place)
-    others = [source for z, source in enumerate(sources) if z not in set(used)]
-    return _Frames([sources[z] for z in used], others, len(used), {z: n for n, z in enumerate(used)})
+    numbers = [header.slices[z].frame_number for z in used]
+    if None in numbers:
+        others = [sources[z] for z in sorted(set(range(len(sources))) - set(used))]
+        return _Frames(used, [sources[z] for z in used], others, [])
+    for source in sources:
+        frames = source.get("PerFrameFunctionalGroupsSequence")
+        if not frames:
+            raise ValueError("it has many frames, and no functional groups that say where they are")
+        source.PerFrameFunctionalGroupsSequence = [frames[(number or 1) - 1] for number in numbers]
+        source.NumberOfFrames = len(numbers)
+    return _Frames(used, sources, [], [number or 1 for number in numbers])
 
 
 def _volume(prediction: Prediction) -> NDArray[Any]:
@@ -142,20 +155,15 @@ def _labelled(prediction: Prediction, kept: Sequence[int], frames: _Frames) -> N
     number_of = np.zeros(int(labels.max()) + 1, dtype=np.uint8 if len(kept) < 256 else np.uint16)
     for number, position in enumerate(kept, start=1):
         number_of[prediction.ids[position]] = number
-    array = np.zeros((frames.count, *labels.shape[1:]), dtype=number_of.dtype)
-    for z, frame in frames.place.items():
-        array[frame] = number_of[labels[z]]
-    return array
+    return np.stack([number_of[labels[z]] for z in frames.used])
 
 
 def _stacked(prediction: Prediction, kept: Sequence[int], frames: _Frames) -> NDArray[np.bool_]:
     """`(frame, y, x, segment)`; the masks are expanded one at a time."""
     shape = _volume(prediction).shape
-    array = np.zeros((len(kept), frames.count, *shape[1:]), dtype=bool)
+    array = np.zeros((len(kept), len(frames.used), *shape[1:]), dtype=bool)
     for stored, position in zip(array, kept, strict=True):
-        mask = prediction.masks[position].reshape(shape)
-        for z, frame in frames.place.items():
-            stored[frame] = mask[z]
+        stored[:] = prediction.masks[position].reshape(shape)[frames.used]
     return np.moveaxis(array, 0, -1)
 
 
@@ -185,7 +193,6 @@ def _segmentation(prediction: Prediction, kept: Sequence[int], array: NDArray[An
         device_serial_number=_SERIAL_NUMBER,
         content_label="SEGMENTATION",
         content_description=_text(names),
-        specific_character_set="ISO_IR 192",
     )
 
 
@@ -224,6 +231,7 @@ def _complete(made: Any, source: Any, image: Image) -> None:
     """What highdicom leaves to us: the distance of slices, the body part, how a picture lies."""
     from pydicom.valuerep import DS
 
+    made.SpecificCharacterSet = UTF_8
     shared = made.SharedFunctionalGroupsSequence[0]
     if image.is_volume:
         # Often wrong in images, where nobody needs it; here it says where there are no frames.
@@ -236,6 +244,17 @@ def _complete(made: Any, source: Any, image: Image) -> None:
     for keyword in ("BodyPartExamined", "Laterality"):
         if source.get(keyword):
             made[keyword] = source[keyword]
+
+
+def _number(made: Any, frames: _Frames) -> None:
+    """Refer to the frames as they are numbered in the file, not in the copy with some of them."""
+    items = [
+        item
+        for frame in (made.PerFrameFunctionalGroupsSequence if frames.numbers else ())
+        for item in frame.DerivationImageSequence[0].SourceImageSequence
+    ]
+    for item in {id(item): item for item in items}.values():  # segments share them
+        item.ReferencedFrameNumber = frames.numbers[int(item.ReferencedFrameNumber) - 1]
 
 
 def _concept(code: Code) -> Any:

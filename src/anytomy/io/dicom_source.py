@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from anytomy.core.image import Image
 
+UTF_8 = "ISO_IR 192"
 _HINT = "choose .seg.nrrd or .nii.gz"
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"),
@@ -64,7 +65,7 @@ def check_source(image: Image) -> DicomHeader:
 
 
 def load_sources(image: Image) -> list[Any]:
-    """The headers of an image's files, one dataset a file, in the order of its slices.
+    """The headers of an image's files, one dataset a file, in the order of its slices; text in UTF-8.
 
     Args:
         image: It must have passed `check_source`.
@@ -80,7 +81,8 @@ def load_sources(image: Image) -> list[Any]:
         for path in source_files(image):
             try:
                 dataset = dcmread(path, stop_before_pixels=True, force=True)
-                dataset.decode()  # text is written in UTF-8
+                dataset.decode()
+                dataset.SpecificCharacterSet = UTF_8
             except Exception as error:  # pydicom raises whatever a broken value leads to
                 raise OutputError(
                     f"{path} cannot be read again: {str(error) or type(error).__name__}"

@@ -46,7 +46,7 @@ def read_objects(path: Path) -> Labelled:
         ImageReadError: As `read`, and if values are no ids (whole numbers from 0 to 65535).
         GeometryError: As `read`.
     """
-    from anytomy.io import dicom_seg_read, detect, npz
+    from anytomy.io import detect, dicom_seg_read, npz
     from anytomy.io.labels import read_labels
 
     head = detect.read_head(path) if path.is_file() else b""
@@ -72,7 +72,7 @@ def _ids(values: NDArray[Any], path: Path) -> NDArray[Any]:
     whole = np.issubdtype(values.dtype, np.integer) or bool(np.all(values == np.floor(values)))
     if not whole or low < 0 or high > _HIGHEST:
         raise ImageReadError(
-            f"{path} holds values from {low:g} to {high:g}, expected ids (whole numbers from 0 to {_HIGHEST})",
+            f"{path} holds values from {low:g} to {high:g}, expected ids: whole numbers from 0 to {_HIGHEST}",
             hint="is it the image? give the masks that belong to it",
         )
     return values.astype(np.uint16)
@@ -95,10 +95,11 @@ def _of_map(
     for id_ in ids:
         mask = ObjectMask(SliceView.stored(geometry))
         box = boxes[id_ - 1] if id_ <= len(boxes) else None
-        for z in range(*box[0].indices(labels.shape[0])) if box else ():
-            plane = np.zeros(labels.shape[1:], dtype=bool)
-            plane[box[1:]] = labels[z][box[1:]] == id_
-            mask.set(z, plane)
+        if box is not None:
+            for z in range(box[0].start, box[0].stop):
+                plane = np.zeros(labels.shape[1:], dtype=bool)
+                plane[box[1:]] = labels[z][box[1:]] == id_
+                mask.set(z, plane)
         masks.append(mask)
     return _segments(path, geometry, is_volume, ids, [names.get(i, "") for i in ids], masks)
 
@@ -182,6 +183,8 @@ def _npz(path: Path) -> Labelled:
         segments = _segments(path, geometry, is_volume, ids, names, packed)
         return Labelled(_label_image(segments, "npz"), segments)
     key = next((k for k in ("segs", "gts", "masks") if k in keys), keys[0] if len(keys) == 1 else "")
+    if keys and not key:
+        raise ImageReadError(f"{path} holds no masks (segs, gts or masks), only {', '.join(keys)}")
     labels = npz.read_array(path, key)
     if labels.ndim not in (2, 3):
         raise ImageReadError(f"{path} has {key or 'an array'} of shape {labels.shape}, expected ([z,] y, x)")

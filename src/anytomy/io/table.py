@@ -24,7 +24,7 @@ def table_paths(path: Path) -> tuple[Path, Path]:
     Raises:
         OutputError: If it has another ending, or there can be no such files.
     """
-    if path.suffix.lower() not in ("", ".csv", ".json") or not path.name:
+    if path.suffix.lower() not in ("", ".csv", ".json") or path.name in ("", ".."):
         raise OutputError(f"cannot write the table {path}: expected an ending of .csv or .json")
     pair = path.with_suffix(".csv"), path.with_suffix(".json")
     for each in pair:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from anytomy.report.bench_results import BenchResults
 
 # A page is passed on: folders of the machine that made it are nobody's business.
-_FOLDERS = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][^\s\\/:;,'\"]+)+[\\/](?=[^\s\\/:;,'\"])")
+_NAME = r"[^\s\\/:;,'\"]+(?: [^\s\\/:;,'\"]+)*"
+_FOLDERS = re.compile(rf"(?:[A-Za-z]:)?(?:[\\/]{_NAME})+[\\/](?=[^\s\\/:;,'\"])")
 _MOST_FAILURES = 50
 
 
@@ -163,7 +164,7 @@ def _config(results: BenchResults) -> dict[str, Any]:
     shown |= {"threads": results.record.get("threads"), "started": results.record.get("started")}
     shown |= {f"version of {name}": text for name, text in results.record.get("versions", {}).items()}
     for name, facts in results.record["facts"]["data"].items():
-        shown[f"cases of {name} (SHA-256)"] = facts["names_sha256"]
+        shown[f"hash of {name}'s cases"] = facts["names_sha256"]
     return shown
 
 

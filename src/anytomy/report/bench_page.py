@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from anytomy.evaluation.bench.curves import curves
+from anytomy.evaluation.bench.curves import Curve, curves
 from anytomy.evaluation.bench.summary import WEAK, Setting, robustness
 from anytomy.report import bench_method, bench_tables
+from anytomy.report.bench_comparing import comparison_sections
 from anytomy.report.bench_results import BenchResults, Extent
 from anytomy.report.bench_text import about_table, counted, main_table_rows, number
 from anytomy.report.case_choice import Chosen, chosen_objects
@@ -89,7 +90,7 @@ def _sections(
     instances = bench_tables.instance_table(results)
     if instances is not None:
         yield "instances", "Objects told apart", [instances]
-    compared = bench_tables.comparison_sections(results)
+    compared = comparison_sections(results)
     if compared:
         yield "comparisons", "Comparisons of settings", compared
     yield "exposure", "Was it in the training data?", [bench_tables.exposure_table(results)]
@@ -118,8 +119,8 @@ def _lead(results: BenchResults) -> list[Html]:
             if results.is_main(cell.dataset, cell.setting)
         }
         parts.append(
-            f"With the first prompt, {len(weak)} of {counted(len(all_), 'structure')} are weak: their mean"
-            f" Dice is under {WEAK:.2f}. "
+            f"With the first prompt{', by one model at least' if len(config['models']) > 1 else ''},"
+            f" {len(weak)} of {counted(len(all_), 'structure')} are weak: a mean Dice under {WEAK:.2f}. "
         )
     started = str(results.record.get("started", ""))[:10]
     parts.append(f"Run of {started}. {NOT_A_DEVICE}")
@@ -192,12 +193,12 @@ def _distribution(results: BenchResults, *, main: bool, caption: str) -> list[Ht
         if row["dice"] is not None:
             values[row["dataset"], row["structure"], Setting.of(row)].append(row["dice"])
     cells = [cell for cell in results.cells() if results.is_main(cell.dataset, cell.setting) == main]
-    several = len({results.label(cell.setting) for cell in cells}) > 1
+    labels = results.short_labels(cell.setting for cell in cells)
     strips = []
     for dataset in results.datasets:
         mine = sorted((c for c in cells if c.dataset == dataset), key=lambda c: -c.interval.mean)
         for cell in mine:
-            name = f"{cell.structure}, {results.label(cell.setting)}" if several else cell.structure
+            name = ", ".join(filter(None, (cell.structure, labels[cell.setting])))
             held = values[cell.dataset, cell.structure, cell.setting]
             strips.append(Strip(name, held, cell.interval, group=results.titles.get(dataset, dataset)))
     figures = [distribution(part, "Dice of objects by structure") for part in _in_figures(strips)]
@@ -250,12 +251,14 @@ def _robustness(results: BenchResults) -> list[Html]:
     ]
 
 
-def _interactive(results: BenchResults, found: Sequence[Any]) -> list[Html]:
+def _interactive(results: BenchResults, found: Sequence[Curve]) -> list[Html]:
     parts = []
+    found = sorted(found, key=lambda curve: results.datasets.index(curve.dataset))
+    labels = results.short_labels(curve.setting for curve in found)
     for dataset in dict.fromkeys(curve.dataset for curve in found):
         mine = [curve for curve in found if curve.dataset == dataset]
         longest = max(len(curve.dice) for curve in mine)
-        series = [Series(results.label(c.setting) or c.setting.label, list(enumerate(c.dice))) for c in mine]
+        series = [Series(labels[c.setting] or c.setting.label, list(enumerate(c.dice))) for c in mine]
         title = f"Dice after each prompt, {results.titles.get(dataset, dataset)}"
         figure = curves_plot(
             series,
@@ -279,7 +282,7 @@ def _cases(
     groups = chosen_objects(results, pictures)
     drawn = case_pictures(results, groups, progress=progress)
     parts = [_case_legend()]
-    several = len({results.label(group.setting) for group in groups}) > 1
+    labels = results.short_labels(group.setting for group in groups)
     for dataset in dict.fromkeys(group.dataset for group in groups):
         mine = [group for group in groups if group.dataset == dataset]
         parts.append(tag("h3", results.titles.get(dataset, dataset)))
@@ -288,9 +291,9 @@ def _cases(
             parts.append(tag("p", f"No pictures: {reason}.", class_="note"))
             continue
         for group in mine:
-            label = f", {results.label(group.setting)}" if several else ""
             figures = [_case(each, drawn[each], group.title) for each in group.chosen]
-            head = tag("p", tag("strong", group.title), label)
+            label = labels[group.setting]
+            head = tag("p", tag("strong", group.title), f", {label}" if label else "")
             parts.append(tag("div", head, tag("div", *figures, class_="cases"), class_="together"))
     return parts
 

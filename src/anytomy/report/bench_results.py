@@ -139,6 +139,12 @@ class BenchResults:
             shown.append(setting.volume or "one slice")
         return [*shown, *([f"zoom {setting.zoom}"] if "zoom" in self.varied else [])]
 
+    def short_labels(self, settings: Iterable[Setting]) -> dict[Setting, str]:
+        """Some settings in a few words: what they do not share with each other."""
+        words = {setting: self.words(setting) for setting in settings}
+        shared = set.intersection(*(set(each) for each in words.values())) if words else set()
+        return {setting: ", ".join(w for w in each if w not in shared) for setting, each in words.items()}
+
     @property
     def common(self) -> str:
         """What all settings share, in words: `Model litemedsam, prompt box`."""
@@ -197,7 +203,12 @@ class BenchResults:
         return sorted(found, key=self._cell_rank)
 
     def weak(self, *, main: bool = True) -> list[Cell]:
-        """Structures with a mean Dice below 0.80, the weakest first: of first prompts, or of the others."""
+        """Structures with a mean Dice below 0.80, the weakest first: of first prompts, or of the others.
+
+        None where Dice was not measured.
+        """
+        if not self.has_dice:
+            return []
         held = [cell for cell in self.cells() if self.is_main(cell.dataset, cell.setting) == main]
         return summary.weak(held)
 

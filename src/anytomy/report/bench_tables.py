@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from anytomy.evaluation.bench.objects import ABSENT, BEYOND, MEASURED, SMALL
-from anytomy.evaluation.bench.summary import MIXED, WEAK, Setting, comparisons, counts
-from anytomy.evaluation.statistics import LEAST_PAIRS
+from anytomy.evaluation.bench.summary import MIXED, WEAK, Setting, counts
 from anytomy.report.bench_results import Extent
 from anytomy.report.bench_text import (
     BESIDE,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from anytomy.evaluation.bench.curves import Curve
-    from anytomy.evaluation.bench.summary import Cell, Comparison
+    from anytomy.evaluation.bench.summary import Cell
     from anytomy.evaluation.statistics import Interval
     from anytomy.report.bench_results import BenchResults
     from anytomy.report.bench_text import MainRow
@@ -41,6 +40,12 @@ JUDGED = {
     "picture": "the picture",
     "slice": "in volumes one slice, where the object is largest",
     "volume": "in volumes all slices",
+}
+# Metrics whose title in a table says more than their name.
+_TITLES = {
+    "volume_error": "volume error (relative)",
+    "volume_error_ml": "volume error (ml)",
+    "fp_slices": "slices with false positives",
 }
 # Where the mean stands among the columns of the main table.
 _MEAN = 2
@@ -66,53 +71,37 @@ def judged(scopes: Iterable[str]) -> str:
 def overview_table(results: BenchResults) -> Html:
     """What was measured in each data set, and how well each model did it with the first prompt."""
     metric = "dice" if results.has_dice else results.metrics[0]
-    name = NAMES.get(metric, metric)
-    models = list(dict.fromkeys(setting.model for setting in results.settings))
-    one = len(models) == 1
-    columns = [Column("data set"), *_numbers("images", "patients", "objects")]
-    for model in models:
-        columns += _numbers(f"mean {name} [{CENT}]" if one else f"{model}: {name} [{CENT}]")
-        columns += _numbers("weak" if one else f"{model}: weak") if results.has_dice else []
-    columns += [Column("seconds per object", is_number=True), Column("in the training data")]
-    cells = [cell for cell in results.overall(metric) if results.is_main(cell.dataset, cell.setting)]
-    weak = Counter((cell.dataset, cell.setting) for cell in results.weak()) if results.has_dice else Counter()
+    several = len({setting.model for setting in results.settings}) > 1
+    columns = [Column("data set"), *([Column("model")] if several else [])]
+    columns += numbers("images", "patients", "objects", f"mean {NAMES.get(metric, metric)} [{CENT}]")
+    columns += [*numbers("weak", "seconds per object"), Column("in the training data")]
     rows = []
-    for dataset in results.datasets:
-        mine = [row for row in results.measured if row["dataset"] == dataset]
+    for cell in results.overall(metric):
+        dataset, model = cell.dataset, cell.setting.model
+        if not results.is_main(dataset, cell.setting):
+            continue
+        mine = [r for r in results.measured if r["dataset"] == dataset and Setting.of(r) == cell.setting]
         extent = Extent.of(mine)
-        row: list[object] = [_link(results, dataset)]
-        row += [f"{n:,}" for n in (extent.images, extent.patients, extent.objects)]
-        for model in models:
-            held = [c for c in cells if c.dataset == dataset and c.setting.model == model]
-            row.append(joined((shown(cell_estimate(cell)) for cell in held), "; ") or NONE)
-            count = sum(weak[dataset, cell.setting] for cell in held)
-            of = len(
-                {(r["structure"], Setting.of(r)) for r in mine if Setting.of(r) in {c.setting for c in held}}
-            )
-            row += [f"{count} of {of}"] if results.has_dice else []
-        rows.append([*row, _seconds(mine, models), _exposures(results, models, dataset)])
-    threads = results.record.get("threads", "?")
+        weak = sum((c.dataset, c.setting) == (dataset, cell.setting) for c in results.weak())
+        seconds = [row["seconds"] for row in mine if row["seconds"] is not None]
+        rows.append(
+            [
+                _link(results, dataset),
+                *([model] if several else []),
+                *(f"{n:,}" for n in (extent.images, extent.patients, extent.objects)),
+                shown(cell_estimate(cell)),
+                f"{weak} of {len({row['structure'] for row in mine})}" if results.has_dice else NONE,
+                number(float(np.median(seconds)) if seconds else math.nan, 2),
+                results.exposures[model, dataset].state,
+            ]
+        )
+    threads = counted(int(results.record.get("threads", 1)), "thread")
     caption = (
         "With the first prompt, all structures of a data set together: each patient's mean over structures,"
         " then the mean over patients with a bootstrap interval. Weak: structures with a mean Dice under"
-        f" {WEAK:.2f}. Seconds: median of all prompts on {threads} thread(s), encoding included."
+        f" {WEAK:.2f}. Seconds: medians on {threads}, encoding included."
     )
-    return table(caption, columns, rows)
-
-
-def _seconds(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) -> str:
-    medians = []
-    for model in models:
-        held = [row["seconds"] for row in rows if row["model"] == model and row["seconds"] is not None]
-        medians.append(number(float(np.median(held)), 2) if held else NONE)
-    return "; ".join(medians)
-
-
-def _exposures(results: BenchResults, models: Sequence[str], dataset: str) -> str:
-    states = [results.exposures[model, dataset].state for model in models]
-    if len(set(states)) == 1:
-        return states[0]
-    return "; ".join(f"{model}: {state}" for model, state in zip(models, states, strict=True))
+    return table(caption, columns, rows, grouped=several)
 
 
 def _link(results: BenchResults, dataset: str) -> Html:
@@ -130,7 +119,7 @@ def weak_table(results: BenchResults, cells: Sequence[Cell], caption: str) -> Ht
     several = len(results.settings) > 1
     columns = [Column("structure"), Column("data set"), *([Column("setting")] if several else [])]
     titles = list(weak_texts(cells[0]))[:-1]
-    columns += [*_numbers(*titles), Column("interval")]
+    columns += [*numbers(*titles), Column("interval")]
     rows = [
         [
             cell.structure,
@@ -153,7 +142,7 @@ def main_tables(results: BenchResults) -> list[tuple[str, Html]]:
         mine = [row for row in rows if row.dataset == dataset]
         units = _common_units(mine)
         titles = list(mine[0].texts(units=units))
-        columns = [Column("structure"), *([Column("setting")] if several else []), *_numbers(*titles)]
+        columns = [Column("structure"), *([Column("setting")] if several else []), *numbers(*titles)]
         lines = [
             [
                 row.structure,
@@ -182,16 +171,18 @@ def other_metrics(results: BenchResults, dataset: str) -> Html:
     first = "dice" if results.has_dice else results.metrics[0]
     names = [name for name in results.metrics if name not in (first, *BESIDE)]
     by_name = {name: [c for c in results.cells(name) if c.dataset == dataset] for name in names}
-    if not names:
+    # Volumes of pictures, for one, are nowhere defined.
+    by_name = {n: held for n, held in by_name.items() if any(c.interval.patients for c in held)}
+    if not by_name:
         return Html("")
     several = len(results.settings) > 1
     columns = [Column("structure"), *([Column("setting")] if several else [])]
-    columns += _numbers(*(_metric_title(name) for name in names))
+    columns += numbers(*(_metric_title(name) for name in by_name))
     rows = [
         [
             cells[0].structure,
             *([setting_label(results, cells[0].setting)] if several else []),
-            *(shown(cell_estimate(cell)) for cell in cells),
+            *(shown(cell_estimate(cell, with_unit=cell.metric not in _TITLES)) for cell in cells),
         ]
         for cells in zip(*by_name.values(), strict=True)
     ]
@@ -200,9 +191,7 @@ def other_metrics(results: BenchResults, dataset: str) -> Html:
 
 
 def _metric_title(name: str) -> str:
-    if name == "volume_error":
-        return "volume error (relative)"
-    return "volume error (ml)" if name == "volume_error_ml" else NAMES.get(name, name)
+    return _TITLES.get(name) or NAMES.get(name, name)
 
 
 def instance_table(results: BenchResults) -> Html | None:
@@ -212,7 +201,7 @@ def instance_table(results: BenchResults) -> Html | None:
         return None
     several = len(results.settings) > 1
     columns = [Column("structure"), Column("data set"), *([Column("setting")] if several else [])]
-    columns += _numbers("patients", "images", *(NAMES[name] for name in INSTANCES))
+    columns += numbers("patients", "images", *(NAMES[name] for name in INSTANCES))
     rows = [
         [
             first.structure,
@@ -239,9 +228,9 @@ def curve_table(results: BenchResults, found: Sequence[Curve]) -> Html:
     columns = [
         Column("data set"),
         *([Column("setting")] if several else []),
-        *_numbers("patients", "objects"),
+        *numbers("patients", "objects"),
     ]
-    columns += _numbers(*(f"Dice at {k}" for k in marks), "AUC", "NoC@90", "IoU 0.9 reached")
+    columns += numbers(*(f"Dice at {k}" for k in marks), "AUC", "NoC@90", "IoU 0.9 reached")
     rows = [
         [
             curve.dataset,
@@ -267,7 +256,7 @@ def shift_table(results: BenchResults, found: Mapping[str, Sequence[tuple[str, I
     columns = [
         Column("model"),
         Column("shift (pixels at 1024)"),
-        *_numbers("patients", f"change of Dice [{CENT}]"),
+        *numbers("patients", f"change of Dice [{CENT}]"),
     ]
     rows = [
         [model, name, f"{interval.patients:,}", shown(estimate(interval, signed=True))]
@@ -275,65 +264,6 @@ def shift_table(results: BenchResults, found: Mapping[str, Sequence[tuple[str, I
         for name, interval in bins
     ]
     return table("The same in numbers.", columns, rows, grouped=True)
-
-
-def comparison_sections(results: BenchResults) -> list[Html]:
-    """Paired comparisons of settings: by data set, and folded away by structure; empty if there are none."""
-    if not results.has_dice:
-        return []
-    found = []
-    for by_structure in (False, True):
-        pairs = comparisons(results.rows, by_structure=by_structure, seed=results.seed)
-        pairs.sort(key=lambda pair: (_place(results, pair.dataset), pair.structure))
-        if not pairs:
-            continue
-        tested = sum(math.isfinite(pair.adjusted) for pair in pairs)
-        what = "each structure" if by_structure else "all structures of a data set together"
-        caption = (
-            f"Difference of Dice, second less first, for {what}; Wilcoxon's signed-rank test on patients,"
-            f" two-sided, p adjusted for {tested} tests by Holm. Fewer than {LEAST_PAIRS} patients are not"
-            " tested."
-        )
-        body = _comparison_table(results, pairs, caption, by_structure=by_structure)
-        found.append(details("By structure", body) if by_structure else body)
-    return found
-
-
-def _comparison_table(
-    results: BenchResults, pairs: Iterable[Comparison], caption: str, *, by_structure: bool
-) -> Html:
-    columns = [Column("data set"), *([Column("structure")] if by_structure else [])]
-    columns += [
-        Column("first"),
-        Column("second"),
-        *_numbers("patients", f"difference [{CENT}]", "p", "p (Holm)"),
-    ]
-    rows = []
-    for pair in pairs:
-        few = pair.result.difference.patients < LEAST_PAIRS
-        rows.append(
-            [
-                pair.dataset,
-                *([pair.structure] if by_structure else []),
-                setting_label(results, pair.first),
-                setting_label(results, pair.second),
-                f"{pair.result.difference.patients:,}",
-                shown(estimate(pair.result.difference, signed=True)),
-                "too few patients" if few else p_value(pair.result.p),
-                NONE if few else _adjusted(pair.adjusted),
-            ]
-        )
-    return table(caption, columns, rows, grouped=True)
-
-
-def _adjusted(p: float) -> object:
-    text = p_value(p)
-    return tag("strong", f"{text} *") if p < 0.05 else text
-
-
-def p_value(p: float) -> str:
-    """As papers print it: three digits, or below the least of them."""
-    return NONE if not math.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def exposure_table(results: BenchResults) -> Html:
@@ -353,7 +283,7 @@ def exposure_table(results: BenchResults) -> Html:
 def count_parts(results: BenchResults) -> list[Html]:
     """How many labelled objects were measured, and how many were not and why: a sentence and a table."""
     status = (MEASURED, SMALL, BEYOND, ABSENT)
-    found = sorted(counts(results.rows).items(), key=lambda item: (_place(results, item[0][0]), item[0][1]))
+    found = sorted(counts(results.rows).items(), key=lambda item: (place_of(results, item[0][0]), item[0][1]))
     total = Counter[str]()
     for _, each in found:
         total.update(each)
@@ -366,15 +296,17 @@ def count_parts(results: BenchResults) -> list[Html]:
         f" image. {total[ABSENT]:,} times a structure was labelled nowhere in an image."
     )
     rows = [[*key, *(f"{each[name]:,}" for name in status)] for key, each in found]
-    columns = [Column("data set"), Column("structure"), *_numbers(*status)]
+    columns = [Column("data set"), Column("structure"), *numbers(*status)]
     body = table("Objects; absent: images without the structure.", columns, rows, grouped=True)
     return [tag("p", text), details("By structure", body)]
 
 
-def _place(results: BenchResults, dataset: str) -> int:
+def place_of(results: BenchResults, dataset: str) -> int:
+    """Where a data set stands in the order of the run."""
     data = list(results.config["data"])
     return data.index(dataset) if dataset in data else len(data)
 
 
-def _numbers(*titles: str) -> list[Column]:
+def numbers(*titles: str) -> list[Column]:
+    """Columns of numbers."""
     return [Column(title, is_number=True) for title in titles]

@@ -100,4 +100,4 @@ def _from_best_to_worst(rows: Sequence[Row], pictures: int) -> tuple[Chosen, ...
     names = {0: "best", len(ranked) - 1: "worst"}
     if count % 2 and count > 1:
         names.setdefault(places[count // 2], "median")
-    return tuple(Chosen(ranked[p], names.get(p, f"{p + 1}th of {len(ranked)}")) for p in places)
+    return tuple(Chosen(ranked[p], names.get(p, f"place {p + 1} of {len(ranked)}")) for p in places)

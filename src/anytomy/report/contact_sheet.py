@@ -11,6 +11,7 @@ from anytomy.core.view import SliceView
 from anytomy.report.draw import FAINT, PAPER, Canvas, Colour, colour_of, fitted, legend, resized
 from anytomy.report.overlay import SIGNS
 from anytomy.report.signs import in_view
+from anytomy.report.units import levels_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class _Window(NamedTuple):
 def contact_sheet(
     image: Image,
     prediction: Prediction | None,
-    grey: GreyScale,
+    grey: GreyScale | None,
     *,
     axis: str | int = "z",
     count: int = 12,
@@ -58,7 +59,7 @@ def contact_sheet(
     Args:
         image: The volume.
         prediction: What was asked and what came out.
-        grey: Values to grey levels.
+        grey: Values to grey levels; None for masks alone, on black.
         axis: The file's axis to look along; a prediction is shown as it was made, whatever this says.
         count: Number of slices at most.
         alpha: Opacity of masks.
@@ -190,8 +191,10 @@ def _layout(window: _Window, view: SliceView, geometry: Geometry, count: int) ->
 
 
 def _grey_tile(
-    plane: NDArray[np.generic], grey: GreyScale, window: _Window, height: int, width: int
+    plane: NDArray[np.generic], grey: GreyScale | None, window: _Window, height: int, width: int
 ) -> NDArray[np.uint8]:
+    if grey is None:
+        return np.zeros((height, width, 3), np.uint8)
     levels = grey.apply(plane[window.top : window.bottom, window.left : window.right])
     if levels.ndim == 2:
         levels = np.repeat(levels[..., None], 3, axis=2)
@@ -235,7 +238,7 @@ def _letter(geometry: Geometry, view: SliceView, which: int, *, back: bool = Fal
 
 
 def _write_header(
-    sheet: Canvas, view: SliceView, image: Image, grey: GreyScale, width: int, *, zoomed: bool
+    sheet: Canvas, view: SliceView, image: Image, grey: GreyScale | None, width: int, *, zoomed: bool
 ) -> None:
     across = view.axes[2]
     plane = "" if not image.has_place else f" ({_PLANES[image.geometry.nearest_axes[across]]})"
@@ -243,7 +246,7 @@ def _write_header(
         f"slices across {'xyz'[across]}{plane}",
         " x ".join(str(n) for n in image.geometry.size_xyz),
         " x ".join(f"{s:.3g}" for s in image.geometry.spacing_xyz_mm) + " mm",
-        "grey levels as stored" if grey.keep else f"black {grey.low:g}, white {grey.high:g}",
+        levels_text(grey),
     ]
     if zoomed:
         facts.append("zoomed in")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     Points = NDArray[np.float64]
+    Corner = tuple[int, int]
 
 
 def contours(mask: NDArray[np.bool_]) -> list[Points]:
@@ -29,22 +30,7 @@ def contours(mask: NDArray[np.bool_]) -> list[Points]:
         [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
     """
     following = _edges(np.pad(np.asarray(mask, dtype=bool), 1))
-    lines = []
-    while following:
-        start = next(iter(following))
-        line, here = [start], start
-        while True:
-            ends = following[here]
-            # Where pixels touch at a corner, the line turns right and keeps them apart.
-            there = ends.pop() if len(ends) == 1 else _rightmost(line, ends)
-            if not ends:
-                del following[here]
-            line.append(there)
-            here = there
-            if here == start:
-                break
-        lines.append(_corners(np.array(line, dtype=float)) - 1)
-    return lines
+    return [_corners(line) - 1 for start in list(following) for line in _lines_from(start, following)]
 
 
 def dashes(line: Points, on: float, off: float) -> list[Points]:
@@ -59,9 +45,9 @@ def dashes(line: Points, on: float, off: float) -> list[Points]:
     return pieces
 
 
-def _edges(inside: NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, int]]]:
+def _edges(inside: NDArray[np.bool_]) -> dict[Corner, list[Corner]]:
     """Directed edges of unit length from corner to corners, the inside on their right."""
-    out: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    out: defaultdict[Corner, list[Corner]] = defaultdict(list)
     here, above, left = inside[1:, 1:], inside[:-1, 1:], inside[1:, :-1]
 
     def add(found: NDArray[np.bool_], start: tuple[int, int], stop: tuple[int, int]) -> None:
@@ -75,13 +61,28 @@ def _edges(inside: NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, i
     return dict(out)
 
 
-def _rightmost(line: list[tuple[int, int]], ends: list[tuple[int, int]]) -> tuple[int, int]:
-    (x, y) = line[-1]
-    dx, dy = (x - line[-2][0], y - line[-2][1]) if len(line) > 1 else (1, 0)
-    right = (x - dy, y + dx)
-    chosen = right if right in ends else ends[0]
-    ends.remove(chosen)
-    return chosen
+def _lines_from(start: Corner, following: dict[Corner, list[Corner]]) -> Iterator[Points]:
+    """The closed lines through a corner, edge by edge; their edges are taken out."""
+    while start in following:
+        line = [start, _next(following, start)]
+        while True:
+            (x0, y0), (x, y) = line[-2:]
+            # Where pixels touch at a corner, the line turns right and keeps them apart.
+            right = (x - (y - y0), y + (x - x0))
+            if line[-1] == start and (right == line[1] or start not in following):
+                break
+            line.append(_next(following, line[-1], right))
+        yield np.array(line, dtype=float)
+
+
+def _next(following: dict[Corner, list[Corner]], here: Corner, wanted: Corner | None = None) -> Corner:
+    """Take an edge from a corner, the wanted one if there is a choice."""
+    ends = following[here]
+    there = wanted if wanted in ends else ends[0]
+    ends.remove(there)
+    if not ends:
+        del following[here]
+    return there
 
 
 def _corners(line: Points) -> Points:

@@ -10,7 +10,7 @@ from anytomy.core.view import SliceView
 from anytomy.report.draw import FAINT, INK, PAPER, Canvas, Colour, colour_of, fitted, resized
 from anytomy.report.overlay import SIGNS
 from anytomy.report.signs import Signs, in_space, seen
-from anytomy.report.units import scale_bar, size_text
+from anytomy.report.units import levels_text, scale_bar, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Vector = NDArray[np.int64]
 
 _WIDTH, _HEIGHT, _GAP = 1440, 1240, 4
-_LEAST = 24  # pixels of a tile each way
+_LEAST = 40  # pixels of a tile each way: for a few slices more than they would have
 _TEXT, _LINE = 330, 22  # pixels that the list of objects is wide at least, and a line is high
 _NAMES = ("sagittal", "coronal", "axial")
 # Left, right, top and bottom of planes across L, P, S: views are turned so that it is always these.
@@ -260,15 +260,11 @@ def _facts(scene: _Scene) -> list[str]:
     size = " x ".join(str(n) for n in geometry.size_xyz)
     if scene.image.has_scale:
         size += "   " + " x ".join(f"{s:.3g}" for s in geometry.spacing_xyz_mm) + " mm"
-    if grey is None:
-        levels = "masks alone"
-    else:
-        levels = "grey levels as stored" if grey.keep else f"black {grey.low:.4g}, white {grey.high:.4g}"
     zoomed = tuple(scene.high - scene.low) != geometry.size_xyz
     drawn = {"box"} if any(sign.box is not None for sign in scene.signs) else set()
     drawn |= {"object" if label else "background" for sign in scene.signs for label in sign.labels}
     signs = "   ".join(text for sign, text in SIGNS.items() if sign in drawn)
-    return [fact for fact in (size, levels + ("   zoomed in" if zoomed else ""), signs) if fact]
+    return [fact for fact in (size, levels_text(grey) + ("   zoomed in" if zoomed else ""), signs) if fact]
 
 
 def _joined(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from anytomy.evaluation.statistics import Interval
 
-WIDTH = 760
+WIDTH = 820
 # Left of the axis stand names, right of it numbers.
-_LEFT, _RIGHT = 220, 590
+_LEFT, _RIGHT = 262, 650
 _ROW, _HEAD = 21, 26
 MOST_DOTS = 300
 
@@ -69,7 +69,7 @@ def distribution(strips: Sequence[Strip], title: str) -> Html:
 def _strip(strip: Strip, y: float) -> list[Html]:
     values = np.sort(np.asarray(strip.values, dtype=float))
     values = values[np.isfinite(values)]
-    parts = [tag("text", _cut(strip.name, 33), tag("title", strip.name), x=12, y=_n(y + 4))]
+    parts = [tag("text", _cut(strip.name, 38), tag("title", strip.name), x=12, y=_n(y + 4))]
     if values.size:
         low, median, high = (_x(float(v)) for v in np.percentile(values, [25, 50, 75]))
         if values.size > 2:

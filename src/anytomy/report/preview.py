@@ -1,4 +1,4 @@
-"""One picture of an image and what was found in it: `preview`."""
+"""One picture of an image and what was found in it: `preview`, `picture`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from anytomy.report.draw import save_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prediction import Prediction
+    from anytomy.report.draw import Colour
 
 _LONGEST = 3000
 
@@ -35,20 +37,39 @@ def preview(
     Raises:
         OutputError: If the picture cannot be written.
     """
+    save_picture(path, picture(image, prediction, grey, axis=axis))
+
+
+def picture(
+    image: Image,
+    prediction: Prediction | None,
+    grey: GreyScale | None,
+    *,
+    axis: str | int = "z",
+    colours: Sequence[Colour] | None = None,
+) -> NDArray[np.uint8]:
+    """The picture that `preview` writes: of a volume a contact sheet, of an image an overlay.
+
+    Args:
+        image: Image or volume.
+        prediction: What was asked and what came out; None shows the image alone.
+        grey: Values to grey levels; None shows the masks alone, on black.
+        axis: Which way to look at a volume without a prediction.
+        colours: RGB per object; repeats.
+    """
     from anytomy.report.contact_sheet import contact_sheet
 
-    picture = (
-        contact_sheet(image, prediction, grey, axis=axis)
-        if image.is_volume
-        else _flat(image, prediction, grey)
-    )
-    save_picture(path, _not_too_large(picture))
+    if image.is_volume:
+        return _not_too_large(contact_sheet(image, prediction, grey, axis=axis, colours=colours))
+    return _not_too_large(_flat(image, prediction, grey, colours))
 
 
-def _flat(image: Image, prediction: Prediction | None, grey: GreyScale) -> NDArray[np.uint8]:
+def _flat(
+    image: Image, prediction: Prediction | None, grey: GreyScale | None, colours: Sequence[Colour] | None
+) -> NDArray[np.uint8]:
     from anytomy.report.overlay import overlay
 
-    levels = grey.apply(image.array)
+    levels = np.zeros(image.array.shape[:2], np.uint8) if grey is None else grey.apply(image.array)
     if levels.ndim == 2:
         levels = np.repeat(levels[..., None], 3, axis=2)
     if prediction is None:
@@ -64,6 +85,7 @@ def _flat(image: Image, prediction: Prediction | None, grey: GreyScale) -> NDArr
             name if mask.any() else f"{name} (empty)"
             for name, mask in zip(prediction.names, masks, strict=True)
         ],
+        colours=colours,
     )
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
+_AXES = (("", "x"), ("", "y"), ("", "z"))
 _STRAIGHT = 0.999
 
 
@@ -57,14 +58,20 @@ OBLIQUES = (
 )
 
 
-def letters(side: Side) -> tuple[str, str, str, str] | None:
-    """Where left, right, top and bottom of the picture lie in the patient; None for an oblique view."""
+def letters(side: Side, *, in_patient: bool = True) -> tuple[str, str, str, str] | None:
+    """Where left, right, top and bottom of the picture lie; None for an oblique view.
+
+    Args:
+        side: The way to look.
+        in_patient: Letters of the patient's sides; else the axes x, y, z, where they lead to.
+    """
+    names = _LETTERS if in_patient else _AXES
     found: list[str] = []
     for vector in (side.right, side.up):
         axis = int(np.argmax(np.abs(vector)))
         if abs(vector[axis]) < _STRAIGHT:
             return None
         towards = vector[axis] > 0
-        found += [_LETTERS[axis][not towards], _LETTERS[axis][towards]]
+        found += [names[axis][not towards], names[axis][towards]]
     left, right, bottom, top = found
     return left, right, top, bottom

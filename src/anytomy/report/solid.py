@@ -18,10 +18,12 @@ _MARGIN = 3
 # Slices this much thicker than their pixels are interpolated by shape: contours move from one to the next.
 _THICK = 1.6
 # In voxels: what takes the steps away without taking much of the shape, and the kinks of interpolation.
-_SMOOTH, _SMOOTH_THICK, _KINKS = 1.0, 1.5, 0.45
-_SMOOTH_SEEN = 1.5  # in details that are seen
-# The least that voxels of walls and vessels get which smoothing would wipe out.
-_KEPT = 0.15
+_SMOOTH, _SMOOTH_THICK, _KINKS = 1.0, 1.2, 0.45
+_SMOOTH_SEEN, _SMOOTH_LEAST = 1.5, 0.6  # in details that are seen; in voxels of the axis itself
+# Half the width of what is kept of a line of voxels, the share of it that counts, and the share of a merged
+# voxel that must be filled.
+_THIN, _THIN_LEAST = 0.6, 0.2
+_FILLED = 0.2
 # Distances in pixels beyond which all is the same, across which a wall's thickness is looked for, and the
 # share of that thickness that it may be away.
 _DEEPEST, _WALL, _TIE = 30.0, 15, 0.75
@@ -58,28 +60,63 @@ def solid(mask: NDArray[np.bool_], start_xyz: IntTriple, geometry: Geometry, det
     values = np.pad(values, _MARGIN)
     grid = grid.pad((_MARGIN,) * 3, (_MARGIN,) * 3)
     spacing = np.asarray(grid.spacing_zyx_mm)
-    thick = spacing > _THICK * spacing.min()
-    values = _smooth(values, spacing, thick, detail_mm)
+    thick = np.arange(3) == (spacing.argmax() if spacing.max() > _THICK * spacing.min() else -1)
+    inside = values >= 0.5
+    # Where voxels were merged, a vessel fills none of them.
+    thin = _thin(values >= min(_FILLED, 0.9 * float(values.max())), thick)
+    values = _smooth(values, inside, spacing, thick, detail_mm)
     step = max(detail_mm, float(spacing.min()) / 3)
+    times = [max(1, round(float(s) / step)) for s in spacing]
     for axis in range(3):
-        times = max(1, round(float(spacing[axis]) / step))
-        values, grid = _finer(values, grid, axis, times)
+        values, grid = _finer(values, grid, axis, times[axis])
+    if thin is not None:
+        np.maximum(values, _kept(thin, times), out=values)
     return Solid(values, grid, _border(values, grid))
 
 
-def _smooth(values: Field, spacing: NDArray[np.float64], thick: NDArray[np.bool_], detail_mm: float) -> Field:
-    from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter
+def _smooth(
+    values: Field,
+    inside: NDArray[np.bool_],
+    spacing: NDArray[np.float64],
+    thick: NDArray[np.bool_],
+    detail_mm: float,
+) -> Field:
+    from scipy.ndimage import gaussian_filter
 
-    inside = values >= 0.5
-    # Walls and vessels; the voxels of an edge are near the body that it belongs to.
-    thin = inside & ~binary_dilation(binary_opening(inside), iterations=2)
     field = _by_shape(inside, spacing) if thick.any() else values - np.float32(0.5)
     # Steps in a contour become streaks where it is drawn out between slices.
     least = _SMOOTH_THICK if thick.any() else _SMOOTH
-    width = np.maximum(least, _SMOOTH_SEEN * detail_mm / spacing)
+    width = np.maximum(least * float(spacing.min()), _SMOOTH_SEEN * detail_mm) / spacing
+    width = np.maximum(width, _SMOOTH_LEAST)
     smooth = gaussian_filter(field, np.where(thick, 0.0, width), truncate=3)
-    smooth[thin] = np.maximum(smooth[thin], _KEPT)
     return np.asarray(smooth, dtype=np.float32)
+
+
+def _thin(inside: NDArray[np.bool_], thick: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Walls and vessels, which smoothing would wipe out; None where there are none."""
+    from scipy.ndimage import binary_dilation, binary_opening
+
+    cross = np.zeros((3, 3, 3), dtype=bool)
+    for axis in range(3):
+        # One slice that is thicker than pixels are is not thin.
+        reach = 0 if thick[axis] else 1
+        for step in range(1 - reach, 2 + reach):
+            cross[tuple(step if other == axis else 1 for other in range(3))] = True
+    # The voxels of an edge are near the body that it belongs to.
+    thin = inside & ~binary_dilation(binary_opening(inside, cross), iterations=2)
+    return thin if thin.any() else None
+
+
+def _kept(thin: NDArray[np.bool_], times: list[int]) -> Field:
+    """A field that is positive within about half a voxel of thin parts, in voxels so many times as fine."""
+    from scipy.ndimage import gaussian_filter
+
+    fine = thin.astype(np.float32)
+    for axis, count in enumerate(times):
+        fine = np.repeat(fine, count, axis=axis)
+    field: Field = gaussian_filter(fine, [_THIN * count for count in times], truncate=3)
+    field -= np.float32(_THIN_LEAST)
+    return field
 
 
 def _by_shape(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> Field:

@@ -29,6 +29,7 @@ _WIDTH, _HEIGHT = 1440, 1240
 _GAP, _HEADER = 4, 50
 _EDGE = 40  # pixels around the bodies for letters
 _LEAST = 240  # pixels that a tile is wide and high at least
+_SQUARE = 1.2  # how much smaller bodies may be for tiles in two columns
 _DETAIL = 256  # voxels along the longest side of all objects
 _SAMPLES = 2  # rays for a pixel, each way
 _COARSE = 0.25  # the same to find out what hides what
@@ -150,14 +151,17 @@ def _arranged(bodies: Sequence[Solid], sides: Sequence[Side]) -> _Sheet:
             (_WIDTH - _GAP * (columns - 1) - 2 * _EDGE * columns) / sum(wide),
             (_HEIGHT - _GAP * (rows - 1) - 2 * _EDGE * rows) / sum(high),
         )
-        options.append((scale, columns, wide, high))
-    scale, columns, wide, high = max(options, key=lambda option: option[0])
+        widths, heights = ([max(round(mm * scale) + 2 * _EDGE, _LEAST) for mm in mms] for mms in (wide, high))
+        # Flat things would make a long strip of tiles with nothing in them.
+        fits = sum(widths) <= 1.1 * _WIDTH and sum(heights) <= 1.1 * _HEIGHT
+        options.append((fits, scale * (_SQUARE if columns == 2 else 1), scale, columns, widths, heights))
+    *_, scale, columns, widths, heights = max(options, key=lambda option: option[:2])
     cameras = []
     for place, (side, (low, top)) in enumerate(zip(sides, boxes, strict=True)):
-        width = max(round(wide[place % columns] * scale) + 2 * _EDGE, _LEAST)
-        height = max(round(high[place // columns] * scale) + 2 * _EDGE, _LEAST)
         right, up, toward = side.axes
-        cameras.append(Camera(right, up, toward, side.axes.T @ ((low + top) / 2), scale, width, height))
+        centre = side.axes.T @ ((low + top) / 2)
+        size = widths[place % columns], heights[place // columns]
+        cameras.append(Camera(right, up, toward, centre, scale, *size))
     return _Sheet(cameras, columns)
 
 
@@ -188,7 +192,7 @@ def _layers(bodies: Sequence[Solid], camera: Camera, clear: frozenset[int]) -> M
 
 def _tile(layers: Sequence[Layer], camera: Camera, side: Side, image: Image) -> NDArray[np.uint8]:
     fine = paint(layers, camera.width * _SAMPLES, camera.height * _SAMPLES, _NIGHT)
-    around = letters(side) if image.has_place else None
+    around = letters(side, in_patient=image.has_place)
     if around is None:
         fine = _with_axes(fine, _times(camera, _SAMPLES), "LAS" if image.has_place else "xyz")
     blocks = fine.reshape(camera.height, _SAMPLES, camera.width, _SAMPLES, 3)

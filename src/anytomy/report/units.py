@@ -1,4 +1,4 @@
-"""Lengths and volumes as people read them: `volume_text`, `ScaleBar`."""
+"""Lengths, volumes and grey levels as people read them: `volume_text`, `scale_bar`, `levels_text`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from anytomy.core.image import Image
+    from anytomy.core.intensity import GreyScale
 
 
 class ScaleBar(NamedTuple):
@@ -49,6 +50,13 @@ def size_text(image: Image, voxels: int) -> str:
         return f"{voxels} voxels"
     x, y, z = image.geometry.spacing_xyz_mm
     return volume_text(voxels * x * y * z)
+
+
+def levels_text(grey: GreyScale | None) -> str:
+    """What became black and white; None where there was no image."""
+    if grey is None:
+        return "masks alone"
+    return "grey levels as stored" if grey.keep else f"black {grey.low:.6g}, white {grey.high:.6g}"
 
 
 def _figures(value: float) -> str:

@@ -4,8 +4,8 @@ recognition = recognise(Tree.of(folder))
 print(recognition.kind, *recognition.understood, *recognition.odd, sep="\\n")
 """
 
-from anytomy.datasets.recognising.finishing import Wishes
 from anytomy.datasets.recognising.recognise import recognise
 from anytomy.datasets.recognising.recognition import Recognition
+from anytomy.datasets.recognising.wishes import Wishes
 
 __all__ = ["Recognition", "Wishes", "recognise"]

@@ -10,6 +10,10 @@ from anytomy.datasets.finding import Found
 from anytomy.datasets.recognising.files import READABLE, File
 from anytomy.datasets.recognising.inventory import Inventory
 
+# Voxels without a header belong to the header beside them.
+_HEADERS = frozenset({".mhd", ".hdr", ".nhdr", ".hdr.gz"})
+_VOXELS = frozenset({".raw", ".zraw", ".raw.gz", ".img", ".img.gz"})
+
 
 def used_paths(found: Found) -> set[str]:
     """Full paths of the images and masks of all cases."""
@@ -41,10 +45,17 @@ def left_over(inventory: Inventory, found: Found) -> list[str]:
     used = used_paths(found)
     lone = {*found.lone_images, *found.lone_masks}
     rest = [p for p in inventory.tree.files if p not in lone and not _is_used(inventory, used, p)]
+    headers = {(f.folder, f.stem) for f in map(File.of, inventory.tree.files) if f.kind in _HEADERS}
+    rest = [p for p in rest if not _is_half(File.of(p), headers)]
     kinds = Counter(File.of(path).kind or "no ending" for path in rest)
     if kinds:
         odd.append(f"other files are left alone: {', '.join(f'{n} {k}' for k, n in kinds.most_common(6))}")
     return odd
+
+
+def _is_half(file: File, headers: set[tuple[tuple[str, ...], str]]) -> bool:
+    stem = file.stem.removesuffix(".raw")
+    return file.kind in _VOXELS | {".gz"} and (file.folder, stem) in headers
 
 
 def counted(number: int, noun: str) -> str:

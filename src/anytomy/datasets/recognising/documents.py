@@ -13,6 +13,7 @@ from anytomy.datasets.readers.manifest import document_rows
 from anytomy.datasets.recognising.emitting import literal
 from anytomy.datasets.recognising.files import READABLE, File
 from anytomy.datasets.recognising.inventory import Inventory
+from anytomy.datasets.recognising.looking import has_frames
 from anytomy.datasets.recognising.sketch import Draft, Sketch
 from anytomy.datasets.tree import Tree
 
@@ -98,7 +99,7 @@ def decathlon(inventory: Inventory) -> Draft | None:
         said.append(f"it names {', '.join(t.structure for t in targets)}")
     if len(there) < len(listed):
         odd.append(f"{where} lists {len(listed) - len(there)} pairs whose files are not there")
-    time = 0 if any(_has_frames(tree, image) for image, _, _ in there[:8]) else None
+    time = 0 if any(has_frames(tree.path(image)) for image, _, _ in there[:8]) else None
     if time is not None:
         shown = f" ({names[0]} of {', '.join(names)})" if len(names) > 1 else ""
         said.append(
@@ -195,16 +196,3 @@ def _in(path: str, folder: str) -> bool:
 def _below(folder: str, path: str) -> str:
     parts = [part for part in f"{folder}/{path}".replace("\\", "/").split("/") if part not in ("", ".")]
     return "/".join(parts)
-
-
-def _has_frames(tree: Tree, path: str) -> bool:
-    """Whether a NIfTI file holds several volumes; only its header is read."""
-    if not path.lower().endswith((".nii", ".nii.gz")):
-        return False
-    import nibabel
-
-    try:
-        shape = nibabel.load(tree.path(path)).shape
-    except Exception:  # a broken file is reported when cases are checked
-        return False
-    return len(shape) > 3 and shape[3] > 1

@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from anytomy.datasets.layout import Layout
 from anytomy.datasets.recognising.affixes import plain_rests
 from anytomy.datasets.recognising.files import File
+from anytomy.datasets.recognising.leaving import without_second_observers
 from anytomy.datasets.recognising.sketch import Bundle, Pair, Sketch
-from anytomy.datasets.recognising.words import (
-    is_field_of_view,
-    is_for_the_eye,
-    is_second_observer,
-    split_of,
-    structure_words,
-    tokens,
-)
+from anytomy.datasets.recognising.words import split_of, structure_words, tokens
 
 _LEVEL_NAMES = ("folder", "group", "part", "section", "level")
 # More kinds of masks than this are told by their names, `{structure}`, not by a pattern each.
@@ -41,7 +35,7 @@ def sketches_of(bundles: Sequence[Bundle], name: str) -> tuple[tuple[Sketch, ...
 
     Folders `train`, `val` and `test` become layouts of their own with that split.
     """
-    bundles, said = _without_seconds(bundles)
+    bundles, said = without_second_observers(bundles)
     rows = [(bundle, pair) for bundle in bundles for pair in bundle.pairs]
     prefixes = {len(bundle.prefix(pair.image)) for bundle, pair in rows}
     keep_prefix = len(prefixes) == 1
@@ -280,47 +274,6 @@ def _are_words(pairs: Sequence[Pair]) -> bool:
 def _separator(pairs: Sequence[Pair]) -> str:
     starts = Counter(re.match(r"[ _.\-]*", pair.rest)[0] for pair in pairs)  # type: ignore[index]
     return starts.most_common(1)[0][0]
-
-
-def without_others(bundles: Sequence[Bundle]) -> tuple[list[Bundle], list[str]]:
-    """Bundles without folders of fields of view and of second observers, where there is something else."""
-    said = []
-    kept = sorted({bundle.mask_dir for bundle in bundles})
-    for mask_dir in list(kept):
-        label = "/".join(mask_dir)
-        mine = [bundle for bundle in bundles if bundle.mask_dir == mask_dir]
-        images = set().union(*(bundle.images for bundle in mine))
-        others = {
-            "/".join(b.mask_dir)
-            for b in bundles
-            if b.mask_dir in kept and b.mask_dir != mask_dir and images & b.images
-        }
-        if not others or not label:
-            continue
-        if is_second_observer(label):
-            what = "of a second observer"
-        elif is_field_of_view(label, others):
-            what = "of the field of view"
-        elif is_for_the_eye(label) and not all(is_for_the_eye(other) for other in others):
-            what = "that are pictures for the eye"
-        else:
-            continue
-        said.append(f"{label}: {sum(len(b.pairs) for b in mine)} masks {what} are left out")
-        kept.remove(mask_dir)
-    return [bundle for bundle in bundles if bundle.mask_dir in kept], said
-
-
-def _without_seconds(bundles: Sequence[Bundle]) -> tuple[list[Bundle], tuple[str, ...]]:
-    """Bundles without files of second observers (`_2ndHO`), where there are those of a first one."""
-    said, out = [], []
-    for bundle in bundles:
-        rests = {pair.rest for pair in bundle.pairs}
-        second = {rest for rest in rests if is_second_observer(rest)}
-        if second and second != rests:
-            said.append(f"{', '.join(sorted(second))}: masks of a second observer are left out")
-            bundle = replace(bundle, pairs=tuple(p for p in bundle.pairs if p.rest not in second))
-        out.append(bundle)
-    return out, tuple(said)
 
 
 def _case_template(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anytomy.core.errors import ImageReadError
 from anytomy.core.structures import canonical, find
-from anytomy.datasets.card import Access, DatasetCard, Size
 from anytomy.datasets.case import Case, MaskRef
 from anytomy.datasets.layout import Layout, Target
 from anytomy.datasets.pattern import STRUCTURE, Pattern
@@ -18,42 +17,14 @@ from anytomy.datasets.readers import reader
 from anytomy.datasets.recognising.coverage import counted
 from anytomy.datasets.recognising.files import spread
 from anytomy.datasets.recognising.inventory import Inventory
-from anytomy.datasets.recognising.looking import Look, look
+from anytomy.datasets.recognising.looking import Look, has_frames, look
 from anytomy.datasets.recognising.meaning import FOREGROUND, Meaning, meaning_of
 from anytomy.datasets.recognising.people import with_patients
 from anytomy.datasets.recognising.sketch import Draft, Sketch
+from anytomy.datasets.recognising.trial import card_of
+from anytomy.datasets.recognising.wishes import Wishes
 
 _SAMPLED = 12
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user says about a data set.
-
-    Attributes:
-        labels: Names of values (`1`), colours (`255,0,0`) or masks (`OD`).
-        objects: `one`, `instances` or `parts`; "" to find it out.
-        modality: "" to find it out.
-    """
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    objects: str = ""
-    modality: str = ""
-
-    @property
-    def values(self) -> dict[Any, str]:
-        """The names of values and colours."""
-        found: dict[Any, str] = {}
-        for key, name in self.labels.items():
-            parts = key.replace(" ", "").lstrip(">").split(",")
-            if all(part.isdigit() for part in parts) and len(parts) in (1, 3):
-                found[int(parts[0]) if len(parts) == 1 else tuple(int(p) for p in parts)] = name
-        return found
-
-    def mask(self, name: str) -> str:
-        """The name of a mask, or ""."""
-        given = {key.lower(): value for key, value in self.labels.items()}
-        return given.get(name.lower(), "")
 
 
 @dataclass(frozen=True)
@@ -71,36 +42,6 @@ class Finished:
     dimension: str
     understood: tuple[str, ...]
     odd: tuple[str, ...]
-
-
-def card_of(layouts: Sequence[Layout], *, name: str = "x", root: Path | None = None) -> DatasetCard:
-    """A card with nothing but layouts, whose masks have a target each if they have none yet."""
-    filled = tuple(_with_any_target(layout) for layout in layouts)
-    return DatasetCard(
-        id=name,
-        title=name,
-        summary=name,
-        survey=0,
-        modality=(),
-        anatomy="",
-        dimension="2D",
-        quality="unknown",
-        licence="",
-        licence_class="unknown",
-        citation="",
-        size=Size(),
-        access=Access("local"),
-        targets=(),
-        layouts=filled,
-        builtin=False,
-        root=root,
-    )
-
-
-def _with_any_target(layout: Layout) -> Layout:
-    if layout.targets or layout.reader != "pattern":
-        return layout
-    return replace(layout, targets=tuple(Target(FOREGROUND, above=0, mask=name) for name in layout.masks))
 
 
 def finish(
@@ -363,16 +304,3 @@ def _clean(name: str, targets: Sequence[Target]) -> str:
 
 def _some(cases: Sequence[Case], count: int) -> list[Case]:
     return list(cases[:: -(-len(cases) // count)]) if cases else []
-
-
-def has_frames(path: Path) -> bool:
-    """Whether a NIfTI file holds several volumes; only its header is read."""
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return False
-    import nibabel
-
-    try:
-        shape = nibabel.load(path).shape
-    except Exception:  # a broken file is reported when cases are checked
-        return False
-    return len(shape) > 3 and shape[3] > 1

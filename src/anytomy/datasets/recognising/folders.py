@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anytomy.datasets.recognising.affixes import Rule, best_fit
-from anytomy.datasets.recognising.emitting import sketches_of, without_others
+from anytomy.datasets.recognising.emitting import sketches_of
 from anytomy.datasets.recognising.files import File
 from anytomy.datasets.recognising.inventory import Inventory
+from anytomy.datasets.recognising.leaving import without_others
 from anytomy.datasets.recognising.sketch import Bundle, Draft, Pair, Sketch
 from anytomy.datasets.recognising.telling import tells_masks
 from anytomy.datasets.recognising.words import is_mask_word, says_image, says_mask, split_of, tokens, topic
@@ -17,6 +18,7 @@ from anytomy.datasets.recognising.words import is_mask_word, says_image, says_ma
 Folder = tuple[str, ...]
 # So many folders of a kind are looked at to find out how they pair.
 _SAMPLED = 60
+_MOST_RAISED = 8
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,7 @@ class _Match:
 def folders(inventory: Inventory) -> Draft | None:
     """See the module."""
     bundles: list[Bundle] = []
-    for masks in _mask_folders(inventory):
-        match = _best_match(inventory, masks)
-        if match is None:
-            continue
+    for masks, match in _matched(inventory):
         if match.apart:
             for part in _parted(masks):
                 bundles += _bundles(inventory, part, match)
@@ -70,6 +69,33 @@ def folders(inventory: Inventory) -> Draft | None:
         said += left_out
     kind = "object-folders" if any(s.one_file_each for s in sketches) else "folders"
     return Draft(kind, tuple(sketches), tuple(said))
+
+
+def _matched(inventory: Inventory) -> Iterator[tuple[_Masks, _Match]]:
+    """Folders of masks and where their images are; beside them, or beside a folder that they lie in."""
+    for masks in _mask_folders(inventory):
+        candidates = [masks]
+        for _ in range(3):
+            left = []
+            for one in candidates:
+                match = _best_match(inventory, one)
+                if match is not None:
+                    yield one, match
+                else:
+                    left += _raised(one)
+            candidates = left
+
+
+def _raised(masks: _Masks) -> list[_Masks]:
+    """The same folders with the one above them as part of their name: `derivatives/labels`."""
+    above: defaultdict[Folder, list[Folder]] = defaultdict(list)
+    for folder in masks.folders:
+        prefix = masks.prefix(folder)
+        if prefix:
+            above[prefix[-1:]].append(folder)
+    if len(above) > _MOST_RAISED:
+        return []
+    return [_Masks((*_lower(name), *masks.own), masks.depth, tuple(found)) for name, found in above.items()]
 
 
 def _mask_folders(inventory: Inventory) -> list[_Masks]:

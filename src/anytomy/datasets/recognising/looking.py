@@ -259,3 +259,16 @@ def _insides(array: NDArray[Any], values: list[Any]) -> dict[Any, float]:
         rim = binary_dilation(upper) & ~upper
         found[value] = float((array[rim] == value).mean()) if rim.any() else 0.0
     return found
+
+
+def has_frames(path: Path) -> bool:
+    """Whether a NIfTI file holds several volumes; only its header is read."""
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return False
+    import nibabel
+
+    try:
+        shape = nibabel.load(path).shape
+    except Exception:  # a broken file is reported when cases are checked
+        return False
+    return len(shape) > 3 and shape[3] > 1

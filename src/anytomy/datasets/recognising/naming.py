@@ -30,8 +30,8 @@ Names = dict[Any, str]
 def names_in(inventory: Inventory) -> tuple[Names, str]:
     """Names by value or colour, and the file that says them; nothing if there is none.
 
-    Known are JSON (name to value, value to name, a list), lines of text (`1 liver`, or one name a line), tables
-    with a column of names, and ITK-SNAP's label descriptions.
+    Known are JSON (name to value, value to name, a list), lines of text (`1 liver`, or one name a line),
+    tables with a column of names, and ITK-SNAP's label descriptions.
     """
     found = [path for path in inventory.tree.files if _FILES.fullmatch(path.split("/")[-1])]
     for path in sorted(found, key=lambda p: (p.count("/"), p))[:10]:

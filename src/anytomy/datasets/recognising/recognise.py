@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 from anytomy.core.errors import DatasetError
 from anytomy.datasets.finding import Found, find_cases
@@ -12,7 +10,7 @@ from anytomy.datasets.recognising.casefolders import case_folders
 from anytomy.datasets.recognising.coverage import left_over
 from anytomy.datasets.recognising.coverage import share as share_of
 from anytomy.datasets.recognising.documents import decathlon, nnunet
-from anytomy.datasets.recognising.finishing import Wishes, card_of, finish
+from anytomy.datasets.recognising.finishing import finish
 from anytomy.datasets.recognising.folders import folders
 from anytomy.datasets.recognising.inventory import Inventory
 from anytomy.datasets.recognising.known import known
@@ -23,6 +21,8 @@ from anytomy.datasets.recognising.series import header_of
 from anytomy.datasets.recognising.sketch import Draft
 from anytomy.datasets.recognising.suffixes import suffixes
 from anytomy.datasets.recognising.tables import manifest
+from anytomy.datasets.recognising.trial import card_of
+from anytomy.datasets.recognising.wishes import Wishes
 from anytomy.datasets.tree import Tree
 
 Family = Callable[[Inventory], Draft | None]
@@ -130,14 +130,3 @@ def _nothing(inventory: Inventory) -> DatasetError:
         f"expected images with masks in {inventory.tree.root}, but recognised none: there are {seen}{why}",
         hint=f"accepted are {_ACCEPTED}",
     )
-
-
-def wishes_from(labels: Any = None, objects: str | None = None, modality: str | None = None) -> Wishes:
-    """What the user says, checked.
-
-    Raises:
-        DatasetError: `objects` is none of one, instances and parts.
-    """
-    if objects and objects not in ("one", "instances", "parts"):
-        raise DatasetError(f"expected one, instances or parts as objects, got {objects!r}")
-    return replace(Wishes(), labels=dict(labels or {}), objects=objects or "", modality=modality or "")

@@ -57,7 +57,7 @@ _OBSERVERS = word_set(
     """
 )
 _FOR_THE_EYE = word_set(
-    "vis visual visualisation visualization visualized overlay overlays preview previews blend color colour rgb"
+    "vis visual visualisation visualization visualized overlay overlays preview previews blend color rgb"
 )
 _FIELD = word_set("fov fieldofview field roi rois")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
