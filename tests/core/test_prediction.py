@@ -39,6 +39,19 @@ class TestObjectMask:
         assert mask.slices == tuple(np.flatnonzero(dense.any(axis=(1, 2))))
         assert mask.voxels == dense.sum()
 
+    @given(views, seeds, densities)
+    def test_its_crop_is_the_smallest_part_that_holds_it(
+        self, view: SliceView, seed: int, density: float
+    ) -> None:
+        mask, dense = random_mask(view, seed, density)
+        (x, y, z), crop = mask.crop()
+        whole = np.zeros_like(view.restore(dense))
+        whole[z : z + crop.shape[0], y : y + crop.shape[1], x : x + crop.shape[2]] = crop
+        np.testing.assert_array_equal(whole, view.restore(dense))
+        ends = [crop.any(axis=axes)[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1)) if dense.any()]
+        assert np.all(ends)
+        assert crop.size or not dense.any()
+
     @given(views, seeds, seeds)
     def test_setting_again_replaces(self, view: SliceView, first: int, second: int) -> None:
         mask, _ = random_mask(view, first)

@@ -123,11 +123,15 @@ def bench(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The page, .html; or .md.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="The page; DIR/report.html if not given."),
     ] = None,
     pictures: Annotated[
-        int, typer.Option("--pictures", min=0, help="Best, median and worst pictures of each data set.")
+        int, typer.Option("--pictures", min=0, help="Best, median and worst pictures of each; 0 for none.")
     ] = 3,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the main tables as Markdown instead of making a page.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Make one page of a run: tables with intervals, weak structures, plots, pictures of the worst cases.
@@ -135,14 +139,26 @@ def report(
     Example: anytomy bench report runs/first -o report.html
     """
     from anytomy.cli.output import emit
-    from anytomy.evaluation.bench.summary import cells, weak
-    from anytomy.evaluation.bench.table import read_rows
+    from anytomy.cli.progress import units_bar
     from anytomy.report.bench_page import write_bench_page
+    from anytomy.report.bench_results import BenchResults
+    from anytomy.report.bench_text import as_markdown
 
+    results = BenchResults.read(folder)
+    data: dict[str, Any] = {"weak": [_cell(cell) for cell in results.weak()]}
+    if markdown:
+        text = as_markdown(results)
+        emit(
+            "bench report",
+            {**data, "markdown": text},
+            as_json=as_json,
+            render=lambda console: console.print(text, markup=False, soft_wrap=True),
+        )
+        return
     path = output or folder / "report.html"
-    write_bench_page(folder, path, pictures=pictures)
-    found = cells(read_rows(folder / "results.parquet"))
-    data = {"report": str(path), "weak": [_cell(cell) for cell in weak(found)]}
+    with units_bar("pictures", shown=not as_json) as progress:
+        write_bench_page(folder, path, pictures=pictures, progress=progress)
+    data = {"report": str(path), **data}
     emit(
         "bench report", data, as_json=as_json, render=lambda console: console.print(str(path), soft_wrap=True)
     )
@@ -204,30 +220,14 @@ def _plain(value: float) -> float | None:
 
 
 def _render(console: Any, run: BenchRun) -> None:
-    from rich.table import Table
+    from anytomy.report.bench_results import BenchResults
+    from anytomy.report.bench_text import main_table, weak_table
 
-    from anytomy.evaluation.bench.summary import cells, weak
-
-    found = cells(run.rows)
-    table = Table(
-        "data set", "structure", "setting", "objects", "patients", "Dice", "95 % interval", box=None
-    )
-    for cell in found:
-        interval = cell.interval
-        spread = f"{interval.low:.3f} to {interval.high:.3f}" if interval.low == interval.low else "-"
-        table.add_row(
-            cell.dataset,
-            cell.structure,
-            cell.setting.label,
-            str(cell.objects),
-            str(interval.patients),
-            f"{interval.mean:.3f}",
-            spread,
-        )
-    console.print(table)
-    names = dict.fromkeys(f"{cell.structure} ({cell.dataset})" for cell in weak(found))
-    if names:
-        console.print(f"weak (mean Dice under 0.80): {', '.join(names)}", soft_wrap=True)
+    results = BenchResults.read(run.folder)
+    console.print(main_table(results))
+    weak = weak_table(results)
+    if weak is not None:
+        console.print(weak)
     if run.failures:
         console.print(f"{len(run.failures)} cases could not be measured: {run.folder / 'failures.json'}")
     console.print(

@@ -200,21 +200,19 @@ def as_markdown(results: BenchResults, *, level: int = 2) -> str:
 
 
 def main_table(results: BenchResults) -> Table:
-    """The main table for the terminal: less of it, to fit in."""
+    """The main table for the terminal: what fits into 80 columns."""
     rows = []
     for row in main_table_rows(results):
         texts = row.texts()
-        beside = {NAMES.get(n, n): cell_estimate(cell).mean for n, cell in row.beside.items()}
-        left_out = ("objects", "object mean", "median [quartiles]", "empty", *beside)
-        kept = [title for title in texts if title not in left_out]
-        rows.append({**_names(row.first, results), **{t: texts[t] for t in kept}, **beside})
+        kept = [title for title in texts if title in ("objects", "patients") or str(CENT) in title]
+        rows.append({**_names(row.first, results), **{t: texts[t] for t in kept}})
     return _rich("Results", rows)
 
 
 def weak_table(results: BenchResults) -> Table | None:
     """The list of weak structures for the terminal; None where there are none."""
     weak = results.weak() if results.has_dice else []
-    rows = [{**_names(cell, results), **weak_texts(cell)} for cell in weak]
+    rows = [{**_names(cell, results), **_without(weak_texts(cell), "objects", FAILURES)} for cell in weak]
     return _rich(f"Weak structures: mean Dice under {WEAK:.2f}", rows) if rows else None
 
 
@@ -259,6 +257,10 @@ def _is_numeric(title: str) -> bool:
     return title not in ("data set", "structure", "setting", "interval")
 
 
+def _without(texts: Mapping[str, str | Estimate], *titles: str) -> dict[str, str | Estimate]:
+    return {title: text for title, text in texts.items() if title not in titles}
+
+
 def _rich(title: str, rows: Sequence[Mapping[str, str | Estimate]]) -> Table:
     from rich import box
     from rich.table import Table
@@ -268,7 +270,13 @@ def _rich(title: str, rows: Sequence[Mapping[str, str | Estimate]]) -> Table:
     titles = list(dict.fromkeys(title for row in rows for title in row))
     for each in titles:
         numeric = _is_numeric(each)
-        table.add_column(each, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        table.add_column(
+            each,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+            min_width=None if numeric else 8,
+        )
     for row in rows:
         # As Text: a structure may be called [red].
         table.add_row(*(Text(str(row.get(each, NONE))) for each in titles))

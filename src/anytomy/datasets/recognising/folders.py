@@ -19,6 +19,9 @@ Folder = tuple[str, ...]
 # So many folders of a kind are looked at to find out how they pair.
 _SAMPLED = 60
 _MOST_RAISED = 8
+_MOST_BESIDE = 8
+# Folders of so many names are no kinds: each belongs to a case.
+_MOST_KINDS = 60
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def _mask_folders(inventory: Inventory) -> list[_Masks]:
         grouped[own, len(folder) - end].append(folder)
     if not grouped:
         grouped = _by_content(inventory)
+    if len(grouped) > _MOST_KINDS:
+        return []
     return [_Masks(own, depth, tuple(found)) for (own, depth), found in sorted(grouped.items())]
 
 
@@ -143,6 +148,8 @@ def _by_content(inventory: Inventory) -> defaultdict[tuple[Folder, int], list[Fo
             beside[folder[:-1]].append(folder)
     told: dict[str, bool] = {}
     for folders_ in beside.values():
+        if len(folders_) > _MOST_BESIDE:
+            continue  # these are cases, not kinds of files
         for folder in folders_:
             twins = [f for f in folders_ if f != folder and 2 * len(names[f] & names[folder]) > len(names[f])]
             if not twins or says_image(folder[-1]):
