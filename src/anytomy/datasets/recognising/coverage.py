@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 
 from anytomy.datasets.finding import Found
 from anytomy.datasets.recognising.files import READABLE, File
@@ -15,22 +14,22 @@ _HEADERS = frozenset({".mhd", ".hdr", ".nhdr", ".hdr.gz"})
 _VOXELS = frozenset({".raw", ".zraw", ".raw.gz", ".img", ".img.gz"})
 
 
-def used_paths(found: Found) -> set[str]:
-    """Full paths of the images and masks of all cases."""
+def used_paths(inventory: Inventory, found: Found) -> set[str]:
+    """The images and masks of all cases, as paths below the root."""
+    above = (inventory.tree.root / "_").as_posix()[:-1]
     return {
-        str(path)
+        path.as_posix().removeprefix(above)
         for case in found.cases
-        for path in (case.image.path, *(p for mask in case.masks for p in mask.paths))
+        for path in {case.image.path, *(p for mask in case.masks for p in mask.paths)}
     }
 
 
 def share(inventory: Inventory, found: Found) -> float:
     """Which part of the files that may be images or masks belongs to a case."""
-    used = used_paths(found)
-    inside = partial(_is_used, inventory, used)
+    used = used_paths(inventory, found)
     dicom = {path for paths in inventory.dicom_folders.values() for path in paths}
-    every = [path for path in inventory.tree.files if path in dicom or File.of(path).kind in READABLE]
-    return sum(map(inside, every)) / max(1, len(every))
+    every = [file for file in inventory.every if file.kind in READABLE or file.path in dicom]
+    return sum(_is_used(used, file) for file in every) / max(1, len(every))
 
 
 def left_over(inventory: Inventory, found: Found) -> list[str]:
@@ -42,12 +41,11 @@ def left_over(inventory: Inventory, found: Found) -> list[str]:
         if paths:
             noun = "image" if what == "without a mask" else "mask"
             odd.append(f"{counted(len(paths), noun)} {what}: {some(paths)}")
-    used = used_paths(found)
+    used = used_paths(inventory, found)
     lone = {*found.lone_images, *found.lone_masks}
-    rest = [p for p in inventory.tree.files if p not in lone and not _is_used(inventory, used, p)]
-    headers = {(f.folder, f.stem) for f in map(File.of, inventory.tree.files) if f.kind in _HEADERS}
-    rest = [p for p in rest if not _is_half(File.of(p), headers)]
-    kinds = Counter(File.of(path).kind or "no ending" for path in rest)
+    headers = {(file.folder, file.stem) for file in inventory.every if file.kind in _HEADERS}
+    rest = [f for f in inventory.every if f.path not in lone and not _is_used(used, f)]
+    kinds = Counter(f.kind or "no ending" for f in rest if not _is_half(f, headers))
     if kinds:
         odd.append(f"other files are left alone: {', '.join(f'{n} {k}' for k, n in kinds.most_common(6))}")
     return odd
@@ -68,6 +66,6 @@ def some(paths: Sequence[str]) -> str:
     return ", ".join(paths[:3]) + (" ..." if len(paths) > 3 else "")
 
 
-def _is_used(inventory: Inventory, used: set[str], path: str) -> bool:
-    full = inventory.tree.path(path)
-    return str(full) in used or str(full.parent) in used
+def _is_used(used: set[str], file: File) -> bool:
+    """Whether a file, or the series that it is a slice of, belongs to a case."""
+    return file.path in used or "/".join(file.folder) in used

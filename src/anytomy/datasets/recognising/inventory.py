@@ -34,6 +34,11 @@ class Inventory:
         return {}
 
     @cached_property
+    def every(self) -> tuple[File, ...]:
+        """All files of the tree."""
+        return tuple(File.of(path) for path in self.tree.files)
+
+    @cached_property
     def files(self) -> tuple[File, ...]:
         """Everything that may be an image or a mask, but for npz.
 
@@ -41,8 +46,7 @@ class Inventory:
         slices one mask (`/*.png`).
         """
         taken = {path for paths in self.dicom_folders.values() for path in paths}
-        every = [File.of(path) for path in self.tree.files if path not in taken]
-        plain = [f for f in every if f.kind in PICTURES | VOLUMES]
+        plain = [f for f in self.every if f.kind in PICTURES | VOLUMES and f.path not in taken]
         series, loose = series_of(self)
         if not series:
             return (*plain, *loose)
@@ -83,13 +87,15 @@ class Inventory:
     def dicom_folders(self) -> dict[tuple[str, ...], list[str]]:
         """The folders that hold DICOM files, with them."""
         held: dict[tuple[str, ...], list[str]] = {}
-        for folder, paths in self.tree.folders.items():
-            dicom = [p for p in paths if File.of(p).kind in DICOM]
-            if not dicom:
-                nameless = [p for p in paths if _is_nameless(File.of(p))]
-                dicom = nameless if len(nameless) >= 2 and self._is_dicom(nameless[0]) else []
-            if dicom:
-                held[() if folder == "." else tuple(folder.split("/"))] = dicom
+        nameless: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        for file in self.every:
+            if file.kind in DICOM:
+                held.setdefault(file.folder, []).append(file.path)
+            elif _is_nameless(file):
+                nameless[file.folder].append(file.path)
+        for folder, paths in nameless.items():
+            if folder not in held and len(paths) >= 2 and self._is_dicom(paths[0]):
+                held[folder] = paths
         return held
 
     def _is_dicom(self, path: str) -> bool:
@@ -103,7 +109,7 @@ class Inventory:
     @cached_property
     def endings(self) -> Counter[str]:
         """How many files have each ending."""
-        return Counter(File.of(path).kind or "no ending" for path in self.tree.files)
+        return Counter(file.kind or "no ending" for file in self.every)
 
     def described(self) -> str:
         """What is there, in a few words, for a message."""

@@ -7,7 +7,7 @@ Every data set could lie in `images/` and `masks/`; only layouts with names of t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anytomy.core.errors import DatasetError
 from anytomy.core.structures import find
@@ -60,15 +60,19 @@ def _match(inventory: Inventory, card: DatasetCard, sample: list[str]) -> _Match
     if not layouts:
         return None
     try:
-        fitting = [a for a in layouts if reader(a.reader).find(inventory.tree, card, a).cases]
-        found = find_cases(inventory.tree, card)
+        found = find_cases(inventory.tree, replace(card, layouts=tuple(layouts)))
     except DatasetError:
         return None
     lone = len(found.lone_images) / max(1, len(found.cases) + len(found.lone_images))
     covered = share(inventory, found)
     if not found.cases or lone > _LONE or covered < _SHARE:
         return None
+    fitting = layouts[:1] if len(layouts) == 1 else _with_cases(inventory, card, layouts)
     return _Match(card, found, tuple(a.name for a in fitting), max(map(_proof, fitting)), covered)
+
+
+def _with_cases(inventory: Inventory, card: DatasetCard, layouts: list[Layout]) -> list[Layout]:
+    return [a for a in layouts if reader(a.reader).find(inventory.tree, card, a).cases]
 
 
 def _may_fit(layout: Layout, sample: list[str]) -> bool:
