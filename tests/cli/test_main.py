@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "segment",
     "info",
+    "view",
     "doctor",
     "demo",
     "models list",

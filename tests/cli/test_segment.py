@@ -188,7 +188,7 @@ def test_measures_as_csv_and_json(run: Run, engine: BoxEngine, scan: Path, tmp_p
         assert row["voxels"] == (x1 - x0) * (y1 - y0) * (z1 - z0)
 
 
-@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz"])
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz", ".npz", ".mha", ".tif"])
 def test_what_was_written_can_be_measured_later(
     run: Run, engine: BoxEngine, scan: Path, tmp_path: Path, ending: str
 ) -> None:
@@ -203,6 +203,24 @@ def test_what_was_written_can_be_measured_later(
     assert "1 liver: " in text.out
     assert "axial" in text.out
     assert "mean" not in text.out
+
+
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".npz", ".seg.dcm"])
+def test_overlapping_objects_of_a_file_are_measured_whole(
+    run: Run, engine: BoxEngine, tmp_path: Path, ending: str
+) -> None:
+    dicom_phantom.write_series(tmp_path / "dicom", dicom_phantom.grid((32, 24, 6)))
+    boxes = ("--box", "4,5,1,26,21,5", "--box", "10,10,2,20,16,4", "--name", "disc", "--name", "hole")
+    output = tmp_path / f"m{ending}"
+    more = ("--combine", "ring = disc - hole", "--overlap", "keep", "--measure", tmp_path / "t")
+    first = run("segment", tmp_path / "dicom", *boxes, *more, "-o", output, "--json").json["data"]
+    later = run("measure", output, tmp_path / "dicom", "--json")
+    assert later.err == ""
+    rows = [{k: v for k, v in row.items() if k != "case"} for row in later.json["data"]["measures"]]
+    assert rows == first["measures"]
+    assert [row["name"] for row in rows] == ["disc", "hole", "ring"]
+    assert rows[0]["voxels"] == rows[1]["voxels"] + rows[2]["voxels"]
+    assert run("measure", output).code == 0
 
 
 def test_a_picture_is_measured_in_pixels(run: Run, photo: Path, tmp_path: Path) -> None:

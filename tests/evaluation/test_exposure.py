@@ -33,10 +33,16 @@ def test_a_set_that_shares_scans_with_one_in_the_list_may_have_been_seen():
     assert "lits" in found.why
 
 
-def test_sharing_counts_both_ways_only_where_the_card_says_so():
+def test_sharing_counts_whichever_card_says_so():
     assert exposure(trained_on("abdomenct_1k"), MSD).state == POSSIBLY
-    unrelated = replace(MSD, parents=(), overlaps=())
-    assert exposure(trained_on("abdomenct_1k"), unrelated).state == UNSEEN
+    silent = replace(MSD, parents=(), overlaps=())
+    assert exposure(trained_on("abdomenct_1k"), silent).state == POSSIBLY  # the other card names it
+    assert exposure(trained_on("msd_hippocampus"), MSD).state == POSSIBLY
+    assert exposure(trained_on("kvasir_seg"), silent).state == UNSEEN
+
+
+def test_relatives_are_known_by_their_aliases_too():
+    assert exposure(trained_on("Medical Decathlon"), LITS).state == POSSIBLY
 
 
 def test_another_list_is_unseen_unless_it_may_be_incomplete():

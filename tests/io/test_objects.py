@@ -162,10 +162,11 @@ def test_a_volume_of_numbers_is_no_label_map(tmp_path: Path) -> None:
         read_objects(path)
 
 
-def test_colours_are_no_label_map(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_colours_are_no_label_map(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
     Pillow.fromarray(np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)).save(path)
-    with pytest.raises(ImageReadError, match="holds colours"):
+    with pytest.raises(ImageReadError, match="has colours"):
         read_objects(path)
 
 

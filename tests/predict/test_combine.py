@@ -160,7 +160,7 @@ class TestRefused:
             ([Combination("m", "1", id=2)], "id 2 is already that of object 2"),
             (
                 [Combination("m", "1", id=9), Combination("n", "1", id=9)],
-                "id 9 is already that of the combin",
+                "id 9 is already that of the ",
             ),
             (["m = 1 -"], "got the end"),
         ],

@@ -265,3 +265,14 @@ def test_grey_levels_go_through_the_policy(tmp_path):
     tile = sheet[module._HEADER + 60 : -60, 60:]
     assert tile[50, 40].tolist() == [255] * 3
     assert tile[50, -80].tolist() == [0] * 3
+
+
+def test_without_grey_levels_masks_stand_on_black():
+    values = np.full((5, 60, 60), 200, np.uint8)
+    mask = np.zeros(values.shape, bool)
+    mask[1:4, 10:50, 10:50] = True
+    image = replace(volume_of(values), format="tiff")  # no letters
+    sheet = contact_sheet(image, predict(image, [mask]), None, count=1, colours=[RED], alpha=1.0)
+    tile = sheet[module._HEADER + 40 : -60]
+    assert not tile[..., 1:].any()
+    assert (tile == RED).all(axis=2).any()

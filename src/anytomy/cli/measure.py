@@ -1,4 +1,4 @@
-"""`anytomy measure`: volume, surface, diameters and intensity of what a label map holds."""
+"""`anytomy measure`: volume, surface, diameters and intensity of the objects in a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from anytomy.core.image import Image
+    from anytomy.io.objects import Labelled
     from anytomy.predict.measures import Measures
 
 
@@ -30,13 +31,14 @@ def measure(
 ) -> None:
     """Measure the objects of a label map: the same table as that of `segment --measure`.
 
-    Names are those of the manifest beside it, if there is one, or of the DICOM segments.
+    Names are those in the file, or in the manifest beside it. Objects that overlap are measured whole where
+    the format holds them so (.seg.nrrd, .seg.dcm, .npz).
 
     Example: anytomy measure liver.nii.gz scan.nii.gz -o liver.csv
     """
     from anytomy.cli.output import emit
     from anytomy.cli.safety import check_targets, sources
-    from anytomy.io.labels import read_labels
+    from anytomy.io.objects import read_objects
     from anytomy.io.read import read
     from anytomy.io.table import table_paths, write_table
     from anytomy.predict.measures import SCHEMA
@@ -44,7 +46,7 @@ def measure(
     targets = [] if output is None else [("the table", each) for each in table_paths(output)]
     kept = [labels.with_name(labels.name + ".json"), *sources(labels)]
     check_targets(targets, [*kept, *(sources(image) if image else [])])
-    marked = read_labels(labels)
+    marked = read_objects(labels)
     seen = None if image is None else read(image, series=series, time=time, channel=channel)
     rows = [{"case": str(image or labels), **each.row()} for each in _measured(marked, seen)]
     tables = [] if output is None else [str(p) for p in write_table(output, rows, schema=SCHEMA)]
@@ -56,18 +58,23 @@ def measure(
     )
 
 
-def _measured(labels: Image, image: Image | None) -> list[Measures]:
-    from anytomy.predict.measures import measure_labels, measure_masks
+def _measured(marked: Labelled, image: Image | None) -> list[Measures]:
+    from anytomy.predict.measures import check_same_grid, measure_masks
 
-    if labels.format != "dicom-seg":
-        return measure_labels(labels, image, _names(labels.path))
-    # Segments may overlap, which a label map cannot hold.
-    segments = labels.header if image is None else labels.header.on(image.geometry)
-    objects = zip(segments.numbers, segments.names, segments.masks.objects, strict=True)
+    labels, segments = marked
+    if image is not None and labels.format == "dicom-seg":  # its grid may be a part of the image's
+        segments = segments.on(image.geometry)
+    elif image is not None:
+        check_same_grid(labels, image)
+    names = _names(segments.path)
+    objects = [
+        (number, name or names.get(number) or f"object {number}", mask)
+        for number, name, mask in zip(segments.numbers, segments.names, segments.masks.objects, strict=True)
+    ]
     return measure_masks(objects, image or labels, image)
 
 
-def _names(path: Path | None) -> dict[int, str]:
+def _names(path: Path) -> dict[int, str]:
     """Names of objects by id, from the manifest that `anytomy segment` left beside a label map."""
     import json
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anytomy.cli.work import MANIFEST_SCHEMA
+from anytomy.cli.manifest import find_manifest, image_of, outputs_of
 from anytomy.core.errors import AnytomyError, GeometryError, ImageReadError, OptionError
 from anytomy.core.prediction import MaskStack, ObjectMask, Prediction
 from anytomy.core.prompt import Prompt
@@ -17,13 +15,11 @@ from anytomy.core.view import SliceView, axis_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.io.segments import Segments
-
-# Formats that hold their voxels in a second file: no result of its own.
-_VOXELS_OF_ANOTHER = (".zraw", ".raw")
 
 
 @dataclass(frozen=True)
@@ -88,9 +84,9 @@ def open_result(path: Path, source: Source) -> Found:
     axis = None if source.axis is None else axis_number(source.axis)
     if source.image is not None and source.alone:
         raise OptionError("there are --image and --no-image", hint="give one of them")
-    where, manifest = _manifest(path)
-    masks = _outputs(where, manifest) if path == where else [path]
-    image_path = None if source.alone else source.image or _input(path, where, manifest)
+    where, manifest = find_manifest(path)
+    masks = outputs_of(where, manifest) if path == where else [path]
+    image_path = None if source.alone else source.image or image_of(path, where, manifest)
     made = manifest.get("options") or {}
     image = None if image_path is None else _read_image(image_path, source, made)
     label_image, objects = _objects(masks, manifest, image, where)
@@ -118,76 +114,7 @@ def open_result(path: Path, source: Source) -> Found:
     return Found(shown, grey, prediction, tuple(places), tuple(read))
 
 
-# -- the manifest --------------------------------------------------------------------------------
-
-
-def _manifest(path: Path) -> tuple[Path | None, dict[str, Any]]:
-    """The manifest that is or belongs to a result, and where it is; empty where there is none.
-
-    Objects that were kept whole have files of their own, `OUT_1_liver.nii.gz`, and one manifest,
-    `OUT.nii.gz.json`.
-
-    Raises:
-        ImageReadError: If the result itself is named as JSON and is no manifest.
-    """
-    if path.suffix.lower() == ".json":
-        if not path.exists():
-            raise ImageReadError(f"{path} does not exist")
-        document = _json(path)
-        if not document:
-            raise ImageReadError(
-                f"{path} is no manifest of anytomy segment",
-                hint="give the label map, or the manifest beside it",
-            )
-        return path, document
-    beside = path.with_name(path.name + ".json")
-    if found := _json(beside):
-        return beside, found
-    for other in sorted(path.parent.glob("*.json")):
-        from anytomy.io.detect import stem
-
-        if path.name.startswith(f"{stem(Path(other.stem))}_"):
-            found = _json(other)
-            if path.name in {Path(str(output)).name for output in found.get("outputs") or ()}:
-                return other, found
-    return None, {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A manifest; empty where the file is not there or is something else."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    known = isinstance(document, dict) and document.get("schema") == MANIFEST_SCHEMA
-    return document if known else {}
-
-
-def _outputs(where: Path | None, manifest: dict[str, Any]) -> list[Path]:
-    """The files with masks that a manifest names; they lie beside it."""
-    names = [Path(str(output)).name for output in manifest.get("outputs") or ()]
-    found = [Path(where or ".").with_name(name) for name in names if not name.endswith(_VOXELS_OF_ANOTHER)]
-    if not found:
-        raise ImageReadError(f"{where} names no output")
-    return found
-
-
-def _input(path: Path, where: Path | None, manifest: dict[str, Any]) -> Path | None:
-    """The image that a manifest names: as it was typed, or beside it. None without a manifest.
-
-    Raises:
-        ImageReadError: If it is not there.
-    """
-    if where is None or not manifest.get("input"):
-        return None
-    named = Path(str(manifest["input"]))
-    for candidate in (named, where.parent / named, where.parent / named.name):
-        if candidate.exists():
-            return candidate
-    raise ImageReadError(
-        f"{named}, the image of {path}, is not there",
-        hint="say where it is with --image, or show the masks alone with --no-image",
-    )
+# -- the image ----------------------------------------------------------------------------------
 
 
 def _read_image(path: Path, source: Source, made: dict[str, Any]) -> Image:
@@ -222,7 +149,7 @@ def _objects(
         entry for entry in manifest.get("objects") or () if isinstance(entry, dict) and "id" in entry
     ]
     ids = {int(entry["id"]): str(entry.get("name") or "") for entry in described}
-    outputs = [path.name for path in _outputs(where, manifest)] if where else []
+    outputs = [path.name for path in outputs_of(where, manifest)] if where else []
     found: list[_Object] = []
     for path in masks:
         labels, segments = read_objects(path)

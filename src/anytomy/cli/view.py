@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from anytomy.cli.results import Found
 
 KINDS = ("sheet", "planes", "surface")
-_FILES = (".png", ".jpg", ".jpeg")
 
 
 def view(
@@ -33,7 +33,7 @@ def view(
             "--output",
             "-o",
             metavar="PATH",
-            help="Folder, or a PNG or JPEG for one picture; beside the result.",
+            help="Folder (ending in /), or a PNG or JPEG for one picture; beside the result.",
         ),
     ] = None,
     kind: Annotated[str, typer.Option(help="sheet, planes, surface or all.")] = "all",
@@ -124,7 +124,7 @@ def _targets(found: Found, result: Path, kind: str, output: str | None) -> dict[
     elif kind == "all" and min(found.image.geometry.size_xyz) == 1:
         kinds = ("sheet",)
     name = stem(Path(result.stem) if result.suffix.lower() == ".json" else result)
-    if output is not None and output.lower().endswith(_FILES) and not Path(output).is_dir():
+    if output is not None and _is_file(output):
         if len(kinds) > 1:
             raise OptionError(
                 f"there are {len(kinds)} pictures for one file, {output}",
@@ -133,6 +133,11 @@ def _targets(found: Found, result: Path, kind: str, output: str | None) -> dict[
         return {kinds[0]: Path(output)}
     folder = result.parent if output is None else Path(output)
     return {each: folder / f"{name}_{each}.png" for each in kinds}
+
+
+def _is_file(output: str) -> bool:
+    """Whether a picture is meant, and not a folder for pictures."""
+    return bool(Path(output).suffix) and not output.endswith(("/", os.sep)) and not Path(output).is_dir()
 
 
 def _draw(found: Found, kind: str) -> NDArray[np.uint8]:

@@ -32,15 +32,32 @@ def exposure(model: ModelCard, data: DatasetCard) -> Exposure:
     trained = {_plain(name): name for name in model.training.datasets}
     if not trained:
         return Exposure(UNKNOWN, model.training.note or "the model's card lists no training data")
-    for name in (data.id, data.title, *data.aliases):
+    for name in _names(data):
         if _plain(name) in trained:
             return Exposure(SEEN, f"{trained[_plain(name)]} is in the model's training data")
-    for name in (*data.parents, *data.overlaps):
-        if _plain(name) in trained:
-            return Exposure(POSSIBLY, f"it shares scans with {trained[_plain(name)]}, which the model saw")
+    for relative in _relatives(data):
+        for name in _names(relative):
+            if _plain(name) in trained:
+                return Exposure(POSSIBLY, f"it shares scans with {trained[_plain(name)]}, which the model saw")
     if "training.datasets" in model.unverified:
         return Exposure(UNKNOWN, "it is not in the model's list, which may be incomplete")
     return Exposure(UNSEEN, "it is not in the model's list of training data")
+
+
+def _relatives(data: DatasetCard) -> list[DatasetCard]:
+    """Sets of the catalogue that share scans: those that the card names, and those that name it."""
+    from anytomy.datasets.registry import builtin_cards
+
+    named = {*data.parents, *data.overlaps}
+    return [
+        card
+        for card in builtin_cards()
+        if card.id != data.id and (card.id in named or data.id in (*card.parents, *card.overlaps))
+    ]
+
+
+def _names(data: DatasetCard) -> tuple[str, ...]:
+    return (data.id, data.title, *data.aliases)
 
 
 def _plain(name: str) -> str:

@@ -60,14 +60,13 @@ def read_objects(path: Path) -> Labelled:
         if found is not None:
             return found
     image = read_labels(path)
+    if image.is_colour:
+        raise ImageReadError(f"{path} has colours, expected a mask or label map", hint="is it the image?")
     return Labelled(image, _of_map(_ids(image.array, path), image.geometry, image.is_volume, path, {}))
 
 
 def _ids(values: NDArray[Any], path: Path) -> NDArray[Any]:
     """Label values as unsigned integers."""
-    shape = "x".join(str(n) for n in values.shape)
-    if values.ndim == 4 or (values.ndim == 3 and values.shape[-1] == 3):
-        raise ImageReadError(f"{path} holds colours ({shape}), expected a label map", hint="is it the image?")
     low, high = float(values.min()), float(values.max())
     whole = np.issubdtype(values.dtype, np.integer) or bool(np.all(values == np.floor(values)))
     if not whole or low < 0 or high > _HIGHEST:

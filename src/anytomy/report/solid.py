@@ -22,7 +22,7 @@ _SMOOTH, _SMOOTH_THICK, _KINKS = 1.0, 1.2, 0.45
 _SMOOTH_SEEN, _SMOOTH_LEAST = 1.5, 0.6  # in details that are seen; in voxels of the axis itself
 # Half the width of what is kept of a line of voxels, the share of it that counts, and the share of a merged
 # voxel that must be filled.
-_THIN, _THIN_LEAST = 0.6, 0.2
+_THIN, _THIN_LEAST = 0.6, 0.16
 _FILLED = 0.2
 # Distances in pixels beyond which all is the same, across which a wall's thickness is looked for, and the
 # share of that thickness that it may be away.

@@ -101,7 +101,7 @@ def run_bench(
     units = [Unit(case, model) for data in sets for case in chosen(data, config) for model in config.models]
     if not units:
         raise OptionError("there is nothing to measure", hint="check --limit, --split and --structures")
-    facts = _facts(config, sets)
+    facts = _facts(config, sets, threads)
     if not same_run(folder, {"config": config.to_dict(), "facts": facts}):
         _write_json(folder / "run.json", _run_record(config, facts, threads))
     left = [u for u in units if not part_path(folder, u.case.dataset, u.case.id, u.model).exists()]
@@ -178,8 +178,7 @@ def chosen(data: Dataset, config: BenchConfig) -> list[Case]:
     if config.split:
         from anytomy.datasets.splits import load_splits
 
-        members = set(load_splits(data).cases[config.split])
-        cases = [case for case in cases if case.id in members]
+        cases = list(load_splits(data).select(data, config.split))
     if config.structures:
         cases = [case for case in cases if set(case.structures) & set(config.structures)]
     if config.limit is not None and config.limit < len(cases):
@@ -205,15 +204,13 @@ def _measured(
     if not units:
         return
     count = min(workers or min(available_cores(), MOST_WORKERS), len(units))
-    # Weights are fetched and graphs built before several processes want them at once.
-    for model_id in dict.fromkeys(unit.model for unit in units):
-        _model(model_id, threads)
     if count == 1:
         for unit in units:
             yield unit, _do(unit, config, folder, threads, keep_masks)
         return
     import multiprocessing
 
+    _MODELS.clear()  # each worker loads its own
     pool = ProcessPoolExecutor(
         count,
         mp_context=multiprocessing.get_context("spawn"),
@@ -277,15 +274,18 @@ def _watch_parent(parent: int) -> None:
 # -- what stands beside the results --------------------------------------------------------------
 
 
-def _facts(config: BenchConfig, sets: Sequence[Dataset]) -> dict[str, Any]:
-    """What a run depends on beyond its options: weights and data."""
-    from anytomy.zoo.registry import card
+def _facts(config: BenchConfig, sets: Sequence[Dataset], threads: int) -> dict[str, Any]:
+    """What a run depends on beyond its options: weights and data.
 
+    Models are loaded for it: a hash that nobody published is known only then, and weights are fetched and
+    graphs built before several processes want them at once.
+    """
     models = {}
     for model_id in config.models:
-        found = card(model_id)
+        model = _model(model_id, threads)
+        found = model.card
         models[model_id] = {
-            "weights_sha256": found.weights.sha256,
+            "weights_sha256": model.weights_sha256,
             "input_size": found.input_size,
             "mask_selection": found.mask_output,
             "intensity": dict(found.intensity),
