@@ -58,7 +58,7 @@ def added_or_refused(root: Path) -> tuple[Added | None, str]:
         return None, str(error)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=2)
 @given(files)
 def test_any_folder(tree: dict[tuple[str, str, str], str]) -> None:
     root = Path(tempfile.mkdtemp()) / "data"
@@ -88,7 +88,7 @@ names_of_images = st.lists(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=2500)
 @given(
     names_of_images,
     st.sampled_from((("images", "masks"), ("img", "labels"), ("x/raw", "x/gt"))),

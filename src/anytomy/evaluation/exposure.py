@@ -38,7 +38,8 @@ def exposure(model: ModelCard, data: DatasetCard) -> Exposure:
     for relative in _relatives(data):
         for name in _names(relative):
             if _plain(name) in trained:
-                return Exposure(POSSIBLY, f"it shares scans with {trained[_plain(name)]}, which the model saw")
+                why = f"it shares scans with {trained[_plain(name)]}, which the model saw"
+                return Exposure(POSSIBLY, why)
     if "training.datasets" in model.unverified:
         return Exposure(UNKNOWN, "it is not in the model's list, which may be incomplete")
     return Exposure(UNSEEN, "it is not in the model's list of training data")

@@ -154,7 +154,7 @@ def _rules_of(image: str, mask: str) -> Iterator[Rule]:
         left = len(core) - len(_from_border(core, image[: block.a], mask[: block.b]))
         core = core[left:].rstrip(" _-.()[]")
         at_image, at_mask = block.a + left, block.b + left
-        if not re.search(r"\d|[a-z]{2}", core):
+        if not core:
             continue
         before, after = image[:at_image], image[at_image + len(core) :]
         mask_before = mask[:at_mask]
