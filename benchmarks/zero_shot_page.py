@@ -127,7 +127,7 @@ def robustness(results: BenchResults) -> str:
 def text(results: BenchResults, seconds: float | None) -> str:
     """The page."""
     compared, agree, of = agreement(results)
-    run = results.run
+    run = results.record
     return TEMPLATE.format(
         prompts=PROMPTS,
         took="" if seconds is None else f" It took {seconds / 60:.0f} minutes on two cores.",

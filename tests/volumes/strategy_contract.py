@@ -96,7 +96,13 @@ def masks(
 class StrategyContract:
     """See `VolumeStrategy`."""
 
-    prompts = tuple(Prompt(box=box) for box in BOXES)
+    boxes: tuple[tuple[int, ...], ...] = BOXES
+    most_alive = 4
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """One for each box."""
+        return tuple(Prompt(box=box) for box in self.boxes)
 
     def test_is_a_strategy_with_a_name(self, strategy: VolumeStrategy) -> None:
         assert isinstance(strategy, VolumeStrategy)
@@ -173,7 +179,7 @@ class StrategyContract:
         geometry = Geometry(size_xyz=SHAPE[::-1], spacing_xyz_mm=(1, 2, 3))
         other = stored(geometry, order, flips)
         prompts = []
-        for box in BOXES:
+        for box in self.boxes:
             start, stop = [box[a] for a in order], [box[3 + a] for a in order]
             for axis, flip in enumerate(flips):
                 if flip:
@@ -192,14 +198,14 @@ class StrategyContract:
         slices, tracks, _ = placed(self.prompts)
         for _ in strategy.run(bright_model(), slices, tracks, OFF):
             pass
-        assert slices.most_alive <= 4
+        assert slices.most_alive <= self.most_alive
         assert set(slices.made) == set(strategy.visits(tracks))
         assert max(slices.made.values()) <= 4
 
     def test_the_object_is_found_where_the_prompt_leaves_no_doubt(self, strategy: VolumeStrategy) -> None:
         slices, tracks, view = placed(self.prompts)
         array, index = volume(), np.indices(SHAPE)[::-1]
-        for box, mask in zip(BOXES, masks(strategy, bright_model(), slices, tracks), strict=True):
+        for box, mask in zip(self.boxes, masks(strategy, bright_model(), slices, tracks), strict=True):
             inside = np.all(
                 [(i >= lo) & (i < hi) for i, lo, hi in zip(index, box[:3], box[3:], strict=True)], axis=0
             )

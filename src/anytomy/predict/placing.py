@@ -25,13 +25,20 @@ class Track:
 
     Attributes:
         prompts: What was said, by slice; at least one slice.
-        start: First slice that the object may reach.
+        start: First slice that the object reaches by what was said.
         stop: Last slice + 1.
+        limits: First and last + 1 slice that it may reach: the same where a range was given, else all.
     """
 
     prompts: dict[int, PlanePrompt] = field(default_factory=dict)
     start: int = 0
     stop: int = 1
+    limits: tuple[int, int] | None = None
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """`limits`, or the range where there are none."""
+        return self.limits or (self.start, self.stop)
 
     @property
     def middle(self) -> int:
@@ -80,7 +87,8 @@ def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
         raise PromptError(
             f"{who} has a point or mask in slice {view.slice_to_view(outside[0])}, outside of its own range"
         )
-    return Track(keys, start, stop)
+    known = solid or prompt.z is not None
+    return Track(keys, start, stop, (start, stop) if known else (0, view.size[2]))
 
 
 def _with_slice(prompt: Prompt, image: Image, axis: str) -> Prompt:

@@ -92,7 +92,7 @@ def segment(
     visits = carry.visits(tracks)
     canvas = Canvas(view, image.geometry.shape_zyx, asked, overlap=overlap, visits=visits)
     encoded_before = getattr(model, "encodings", 0)
-    slices = Slices(view.apply(image.volume), grey)
+    slices = Slices.of(image, view, grey)
     for done, found in enumerate(carry.run(model, slices, tracks, request.zoom), start=1):
         canvas.draw(found.track, found.slice, found.decoded)
         if progress is not None:

@@ -9,7 +9,6 @@ resize the object's number, so that the boxes of later ones come out a little la
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ import numpy as np
 from anytomy.core.errors import UnsupportedPromptError
 from anytomy.engine.frame import Frame, PlanePrompt
 from anytomy.engine.resample import resize_area
-from anytomy.predict.plane import decode_plane
+from anytomy.volumes.spill import spilled
 from anytomy.volumes.strategy import SliceResult, Slices
 
 if TYPE_CHECKING:
@@ -64,14 +63,13 @@ class Authors:
         middle: dict[int, PlanePrompt] = {}
         # Crops of one object are of no use to another one.
         both = set() if zoom.mode == "fixed" else _slices_of(up) & _slices_of(down)
-        with _spilled(model, both=both):
+        with spilled(model, both=both):
             for spans, order in ((up, 1), (down, -1)):
                 carried = dict(middle)
                 for slice_ in sorted(_slices_of(spans), reverse=order < 0):
-                    picture = slices[slice_]
                     for i in (i for i, span in spans.items() if slice_ in span):
                         prompt = tracks[i].prompts.get(slice_, carried.get(i, PlanePrompt()))
-                        decoded = decode_plane(model, picture, prompt, zoom)
+                        decoded = slices.decode(model, slice_, prompt, zoom)
                         mask = decoded.logits > 0
                         if slice_ == tracks[i].middle:
                             key[i] = _boxed(prompt, mask)
@@ -83,12 +81,6 @@ class Authors:
 
 def _slices_of(spans: dict[int, range]) -> set[int]:
     return {s for span in spans.values() for s in span}
-
-
-def _spilled(model: PromptableModel, *, both: set[int]) -> nullcontext[None]:
-    """Slices that both ways need are encoded once: what does not fit into memory waits on disk."""
-    cache = getattr(model, "cache", None)
-    return cache.spilling() if both and cache is not None else nullcontext()
 
 
 def _boxed(prompt: PlanePrompt, mask: NDArray[np.bool_]) -> PlanePrompt:

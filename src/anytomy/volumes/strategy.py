@@ -6,43 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
+from anytomy.volumes.slices import Slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
-    from numpy.typing import NDArray
-
-    from anytomy.core.intensity import GreyScale
     from anytomy.engine.model import Decoded, PromptableModel
     from anytomy.predict.placing import Track
     from anytomy.predict.zoom import Zoom
 
-
-class Slices:
-    """The slices of a volume as a model sees them, made when asked for.
-
-    Args:
-        seen: `(slice, row, column[, c])` in the canonical view, the file's own values.
-        grey: The fitted intensity policy.
-    """
-
-    def __init__(self, seen: NDArray[Any], grey: GreyScale) -> None:
-        self._seen = seen
-        self._grey = grey
-
-    def __len__(self) -> int:
-        return int(self._seen.shape[0])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """`(row, column)` of every slice."""
-        return int(self._seen.shape[1]), int(self._seen.shape[2])
-
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Grey levels `(row, column[, c])` of one slice, contiguous."""
-        return np.ascontiguousarray(self._grey.apply(self._seen[index]))
+__all__ = ["SliceResult", "Slices", "VolumeStrategy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +37,7 @@ class SliceResult:
 class VolumeStrategy(Protocol):
     """Carries a 2D model through a volume.
 
-    - Yields at most one result for each object and slice, inside the object's range, in any order.
+    - Yields at most one result for each object and slice, inside the object's reach, in any order.
     - Sees prompts, slices and the model's own answers; never a label.
     - Encodes a slice once for all objects (zoom off).
     - Keeps no more than a few slices in memory.

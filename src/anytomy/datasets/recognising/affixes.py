@@ -19,6 +19,7 @@ from anytomy.datasets.recognising.words import says_image, says_mask
 _SAMPLED = 24
 _CANDIDATES = 12
 _RULES = 40
+_TOKEN = r"\d+|[^\W\d_]+"
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,13 @@ def _candidates(images: Names, masks: Names) -> Iterator[Rule]:
     """Rules that some pair of names suggests, the likeliest first."""
     by_token: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for _, place, name in masks:
-        for token in set(re.findall(r"\d+|[a-z]+", name.lower())):
+        for token in set(re.findall(_TOKEN, name.lower())):
             by_token[place, token.lstrip("0") or token].append(name.lower())
     votes: Counter[Rule] = Counter({Rule(): 1})
     for place, name in _sample(images):
         low = name.lower()
         shared: Counter[str] = Counter()
-        for token in set(re.findall(r"\d+|[a-z]+", low)):
+        for token in set(re.findall(_TOKEN, low)):
             others = by_token.get((place, token.lstrip("0") or token), [])
             if len(others) <= 400:
                 # What few masks have in their names says more.
@@ -147,6 +148,10 @@ def _sample(names: Names) -> list[tuple[str, str]]:
 def _rules_of(image: str, mask: str) -> Iterator[Rule]:
     if mask.startswith(image):
         yield Rule()
+    places = {m[0]: m.start() for m in reversed(list(re.finditer(_TOKEN, mask)))}
+    for token in re.finditer(_TOKEN, image):
+        if token[0] in places:
+            yield Rule(image[: token.start()], image[token.end() :], mask[: places[token[0]]])
     matcher = SequenceMatcher(None, image, mask, autojunk=False)
     blocks = sorted(matcher.get_matching_blocks(), key=lambda block: -block.size)[:3]
     for block in blocks:
@@ -187,11 +192,6 @@ def _may_cut(before: str, after: str, affix: str) -> bool:
     if a.isalpha() and b.isalpha():
         return says_mask(affix) or says_image(affix)
     return True
-
-
-def is_number(rest: str) -> bool:
-    """Whether a rest of a name is only a number: `_1`, `(2)`, `-03`."""
-    return bool(re.fullmatch(r"[ _.\-(\[]*\d+[)\]]*", rest))
 
 
 def plain_rests(rests: Iterable[str]) -> dict[str, set[str]]:
