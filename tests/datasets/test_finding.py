@@ -112,12 +112,12 @@ def test_labels_in_the_file_of_the_image_and_beside_it(tmp_path: Path) -> None:
 # -- several files for one mask ----------------------------------------------------------------------
 
 
-def test_several_files_are_one_object_each_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_several_files_are_one_object_each_in_the_order_of_their_names(tmp_path: Path) -> None:
     touch(tmp_path, *(f"b (1)_mask{n}.png" for n in ("_10", "_2", "")), "b (1).png", "b (2).png")
     touch(tmp_path, "b (2)_mask.png")
     found = find(tmp_path, layout(r"{case:b \(\d\)}.png", "{case}_mask*.png"))
     assert pairs(found, tmp_path) == {
-        "b (1).png": ["b (1)_mask.png", "b (1)_mask_2.png", "b (1)_mask_10.png"],
+        "b (1).png": ["b (1)_mask.png", "b (1)_mask_10.png", "b (1)_mask_2.png"],
         "b (2).png": ["b (2)_mask.png"],
     }
     assert [case.masks[0].form for case in found.cases] == ["files", "map"]

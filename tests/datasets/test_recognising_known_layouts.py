@@ -114,9 +114,9 @@ def lgg(root: Path) -> Expected:
 
 
 def stacks(root: Path) -> Expected:
-    tifffile.imwrite(root / "train-volume.tif", noise(1, (4, SIZE, SIZE)))
-    tifffile.imwrite(root / "train-labels.tif", ball(255, 4))
-    tifffile.imwrite(root / "test-volume.tif", noise(2, (4, SIZE, SIZE)))
+    tifffile.imwrite(root / "train-volume.tif", noise(1, (4, SIZE, SIZE)), photometric="minisblack")
+    tifffile.imwrite(root / "train-labels.tif", ball(255, 4), photometric="minisblack")
+    tifffile.imwrite(root / "test-volume.tif", noise(2, (4, SIZE, SIZE)), photometric="minisblack")
     return {"train-volume.tif": ["train-labels.tif"]}
 
 

@@ -262,3 +262,9 @@ class TestWishes:
         masks(tmp_path, [blobs(n, n) for n in (5, 9, 3, 12, 7)])
         found = recognised(tmp_path, objects=wish)
         assert meanings(found) == [("foreground", how)]
+
+
+def test_labels_without_a_name_say_how_to_give_one(tmp_path: Path) -> None:
+    masks(tmp_path, [disc(3, radius=16) + disc(1, radius=6)] * 2)
+    assert "`--label 3=STRUCTURE`" in said(recognised(tmp_path))
+    assert "--label" not in said(recognised(tmp_path, labels={"3": "liver", "4": "tumour"}))

@@ -167,7 +167,8 @@ def _mask_refs(
                 target = rules.get(structure, Target(structure, above=above, mask=name))
                 refs.append(MaskRef(target, (tree.path(path),), key=pattern.key))
             continue
-        files = tuple(tree.path(path) for path in paths)
+        # Objects are numbered in the plain order of their file names: most are hashes, not numbers.
+        files = tuple(tree.path(path) for path in (paths if image.endswith("/") else sorted(paths)))
         refs += [
             MaskRef(t, files, _form(image, paths, pattern, t), pattern.key) for t in targets if t.mask == name
         ]

@@ -71,6 +71,9 @@ def finish(
         said += part.said
         odd += part.odd
         dimensions.add(part.dimension)
+    nameless = next((t for layout in layouts for t in layout.targets if _is_nameless(t)), None)
+    if nameless is not None:
+        said.append(f"labels without a name get one by `--label {_key(nameless)}=STRUCTURE`")
     dimension = "3D" if "3D" in dimensions else "2D"
     return Finished(tuple(layouts), dimension, tuple(dict.fromkeys(said)), tuple(dict.fromkeys(odd)))
 
@@ -288,6 +291,17 @@ class _Part:
         if known and held - known:
             shown = ", ".join(str(v) for v in sorted(held - known)[:10])
             self.odd.append(f"masks hold values that the data set's description does not name: {shown}")
+
+
+def _is_nameless(target: Target) -> bool:
+    return target.structure == FOREGROUND or target.structure.startswith(("label ", "colour "))
+
+
+def _key(target: Target) -> str:
+    """What the user types for a label."""
+    if target.colour is not None:
+        return ",".join(map(str, target.colour))
+    return str(target.values[0]) if target.values else "1"
 
 
 def _fits(names: Mapping[Any, str], looks: Sequence[Look]) -> bool:

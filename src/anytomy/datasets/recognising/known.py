@@ -104,7 +104,7 @@ def _fixed(text: str) -> str:
 
 
 def _is_generic(word: str) -> bool:
-    return word in _GENERIC or word in NOISE or word in SPLITS or says_image(word) or find(word) is not None
+    return word in _GENERIC or says_image(word) or find(word) is not None
 
 
 def _recognition(inventory: Inventory, match: _Match) -> Recognition:

@@ -103,7 +103,7 @@ def _values(pool: Pool, named: str, names: Mapping[Any, str]) -> Meaning:
         why = f"each value is in one piece and masks have up to {most} of them, others from image to image"
         return Meaning(
             (Target(named, objects="instances"),),
-            (f"each value is taken as an object of its own: {why} (objects = one says otherwise)",),
+            (f"each value is taken as an object of its own: {why} (`--objects one` says otherwise)",),
         )
     greys = greys_of(pool)
     if greys.kind == "soft":
