@@ -232,7 +232,7 @@ def _fitted(array: NDArray[Any], image: Image, path: Path, *, resize: bool = Fal
     if array.shape[: len(wanted)] == wanted and (coloured or array.ndim == len(wanted)):
         return array
     squeezed = array.squeeze()
-    if squeezed.shape == tuple(n for n in wanted if n > 1):
+    if array.ndim != len(wanted) and squeezed.shape == tuple(n for n in wanted if n > 1):
         return squeezed.reshape(wanted)
     if resize and not image.is_volume and (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 3)):
         rows = (np.arange(wanted[0]) + 0.5) * array.shape[0] / wanted[0]

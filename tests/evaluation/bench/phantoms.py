@@ -1,4 +1,4 @@
-"""Data sets of a few small pictures and volumes on which the bright model is right, or wrong in a known way."""
+"""Data sets of small pictures and volumes; the bright model is right on them, or wrong in a known way."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def pictures(root: Path, name: str = "discs", patients: int = 3) -> Dataset:
             stem = f"p{patient}_{number}.png"
             Picture.fromarray(values).save(root / "images" / stem)
             Picture.fromarray((first + 2 * second).astype(np.uint8)).save(root / "masks" / stem)
-    targets = '[[targets]]\nstructure = "liver"\nvalues = [1]\n\n[[targets]]\nstructure = "spleen"\nvalues = [2]\n'
+    targets = (
+        '[[targets]]\nstructure = "liver"\nvalues = [1]\n\n[[targets]]\nstructure = "spleen"\nvalues = [2]\n'
+    )
     return add(
         name,
         root,
@@ -100,7 +102,9 @@ def volumes(root: Path, name: str = "balls", patients: int = 2) -> Dataset:
         nibabel.save(nibabel.Nifti1Image(values.T, affine), folder / "image.nii.gz")
         labels = (ball + 2 * spot).astype(np.uint8)
         nibabel.save(nibabel.Nifti1Image(labels.T, affine), folder / "label.nii.gz")
-    targets = '[[targets]]\nstructure = "liver"\nvalues = [1]\n\n[[targets]]\nstructure = "spleen"\nvalues = [2]\n'
+    targets = (
+        '[[targets]]\nstructure = "liver"\nvalues = [1]\n\n[[targets]]\nstructure = "spleen"\nvalues = [2]\n'
+    )
     return add(
         name,
         root,

@@ -214,9 +214,7 @@ def test_a_folder_of_another_run_is_refused_with_the_difference(
 
 def test_a_limit_draws_cases_by_seed(tmp_path: Path, models: dict[str, Model]) -> None:
     data = pictures(tmp_path / "data")
-    draws = [
-        {c.id for c in runner.chosen(data, replace(CONFIG, limit=2, seed=seed))} for seed in range(12)
-    ]
+    draws = [{c.id for c in runner.chosen(data, replace(CONFIG, limit=2, seed=seed))} for seed in range(12)]
     assert all(len(draw) == 2 for draw in draws)
     assert len({frozenset(draw) for draw in draws}) > 3
 
