@@ -34,6 +34,7 @@ class Options:
     channel: int | None = None
     intensity: str = "auto"
     zoom: str = "off"
+    volume: str = "authors"
     overlap: str = "higher-logit"
     largest: bool = False
     fill_holes: bool = False
@@ -60,8 +61,10 @@ def check_options(options: Options, card: ModelCard) -> None:
     from anytomy.engine.model import check_prompt_kinds, check_runtime
     from anytomy.predict.canvas import check_overlap
     from anytomy.predict.zoom import Zoom
+    from anytomy.volumes.registry import strategy
 
     axis_number(options.axis)
+    strategy(options.volume)
     check_overlap(options.overlap)
     Zoom.parse(options.zoom)
     for text in options.combine:

@@ -79,6 +79,14 @@ def segment(
         str,
         typer.Option(help="off, auto, or look at a crop of FACTOR times the box.", rich_help_panel=_MODEL),
     ] = "off",
+    volume: Annotated[
+        str,
+        typer.Option(
+            metavar="STRATEGY",
+            help="How prompts are carried through a volume: authors, slices, propagate, 2.5d, triplanar.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "authors",
     overlap: Annotated[
         str, typer.Option(help="Overlaps: higher-logit, last or keep.", rich_help_panel=_RESULT)
     ] = "higher-logit",
@@ -165,6 +173,7 @@ def segment(
         channel=channel,
         intensity=intensity,
         zoom=zoom,
+        volume=volume,
         overlap=overlap,
         largest=largest,
         fill_holes=fill_holes,

@@ -58,7 +58,7 @@ def segment_case(
     check_output(case.output, [case.input], slices=image.geometry.size_xyz[2], image=image)
     asked = prompts_of(image, case.input, options)
     found = card(options.model)
-    settings = {key: getattr(options, key) for key in ("zoom", "intensity", "axis", "overlap")}
+    settings = {key: getattr(options, key) for key in ("zoom", "intensity", "axis", "overlap", "volume")}
     check_request(found, image, asked.prompts, **settings, combine=asked.combine)
     read_in = time.perf_counter() - started
     model = model or _load(options)

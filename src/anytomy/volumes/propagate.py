@@ -9,7 +9,7 @@ carried and blended; and where no range is known it ends by itself.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # In pixels of a picture of 256, the input of LiteMedSAM: too wide a box costs less than too narrow a one.
 _MARGIN, _MOST = 3.0, 8.0
 # What is called the end where no range is known.
-_LEAST_SCORE = 0.6
+_LEAST_SCORE = 0.65  # of the key slice's
 _LEAST_OVERLAP = 0.2
 _GROWTH = 2.5
 _LEAST_SHARE = 0.04
@@ -49,6 +49,7 @@ class _State:
         change: How its sides moved from the slice before.
         mask: That mask.
         key_area: Pixels in the key slice.
+        key_score: The model's own score there.
         picture: The latest slice, for likeness; None where the range is known.
     """
 
@@ -56,6 +57,7 @@ class _State:
     change: NDArray[np.float64]
     mask: NDArray[np.bool_]
     key_area: int
+    key_score: float
     picture: NDArray[np.uint8] | None = None
 
 
@@ -150,7 +152,7 @@ class _Walk:
             given = prompt.box or (0.0, 0.0, float(mask.shape[1]), float(mask.shape[0]))
             box = np.asarray(given, dtype=float)
         picture = self.slices[slice_] if self.is_open else None
-        return _State(box, np.zeros(4), mask, int(mask.sum()), picture)
+        return _State(box, np.zeros(4), mask, int(mask.sum()), decoded.score, picture)
 
     def _carry(self, model: PromptableModel, slice_: int, zoom: Zoom, *, ends: bool) -> Decoded | None:
         """Prompt a slice with what is carried; None where the object has come to its end."""
@@ -166,9 +168,9 @@ class _Walk:
             return None
         box = tight_box(mask)
         if box is None:
-            self.state = _State(state.box, np.zeros(4), state.mask, state.key_area, picture)
+            self.state = replace(state, change=np.zeros(4), picture=picture)
         else:
-            self.state = _State(box, box - state.box, mask, state.key_area, picture)
+            self.state = replace(state, box=box, change=box - state.box, mask=mask, picture=picture)
         return decoded
 
     def _box(self, state: _State) -> tuple[float, float, float, float]:
@@ -184,7 +186,7 @@ class _Walk:
     ) -> bool:
         """Whether the object has left, by the model's score, jumps in its area, emptiness and likeness."""
         area, before = int(mask.sum()), int(state.mask.sum())
-        if area == 0 or score < _LEAST_SCORE or area < _LEAST_SHARE * state.key_area:
+        if area == 0 or score < _LEAST_SCORE * state.key_score or area < _LEAST_SHARE * state.key_area:
             return True
         if area > _GROWTH * max(before, 1) or (mask & state.mask).sum() < _LEAST_OVERLAP * min(area, before):
             return True
