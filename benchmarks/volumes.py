@@ -154,13 +154,13 @@ def main() -> None:
     parts, facts = [], {}
     for value in ("dice", "nsd", "leaked", "missed"):
         found = means(kept, value)
+        # A mean over other sets for each line would compare nothing.
+        sets = [name for name in SETS if all(name in found.get(pair, {}) for pair in ASKED)]
         lines = []
         for prompt, volume in ASKED:
-            row = found.get((prompt, volume), {})
-            every = [row.get(name) for name in SETS]
-            mean = float(np.mean([v for v in every if v is not None])) if any(every) else None
-            lines.append((prompt, volume, *every, mean))
-        parts.append(f"## {value}\n\n" + table(("prompt", "strategy", *SETS, "mean"), lines))
+            each = [found[prompt, volume][name] for name in sets]
+            lines.append((prompt, volume, *each, float(np.mean(each)) if each else None))
+        parts.append(f"## {value}\n\n" + table(("prompt", "strategy", *sets, "mean"), lines))
         facts[value] = lines
     publish("volumes", "\n\n".join(parts), facts)
 
