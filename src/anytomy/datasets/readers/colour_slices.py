@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,8 @@ from anytomy.datasets.finding import Found
 from anytomy.datasets.readers import pattern
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from anytomy.datasets.card import DatasetCard
-    from anytomy.datasets.case import ImageRef, MaskRef
+    from anytomy.datasets.case import ImageRef
     from anytomy.datasets.layout import Layout
     from anytomy.datasets.tree import Tree
 
@@ -59,12 +57,3 @@ def read_image(ref: ImageRef) -> Image:
         path=ref.path,
         format=stored.format,
     )
-
-
-def decode(ref: MaskRef, image: Image) -> NDArray[Any]:
-    """Not needed: the labels are what `io.read` knows.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("labels beside pictures in slices have formats of their own")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from anytomy.core.image import Image
     from anytomy.datasets.card import DatasetCard
-    from anytomy.datasets.case import ImageRef, MaskRef
+    from anytomy.datasets.case import MaskRef
     from anytomy.datasets.finding import Found
     from anytomy.datasets.layout import Layout
     from anytomy.datasets.tree import Tree
@@ -47,15 +47,6 @@ def find(tree: Tree, card: DatasetCard, layout: Layout) -> Found:
         for case in found.cases
     )
     return replace(found, cases=cases)
-
-
-def read_image(ref: ImageRef) -> Image:
-    """Not needed: the images are what `io.read` knows.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("images beside .mat files have formats of their own")
 
 
 def decode(ref: MaskRef, image: Image) -> NDArray[Any]:

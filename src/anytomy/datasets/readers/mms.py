@@ -9,18 +9,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anytomy.core.errors import DatasetError
 from anytomy.datasets.finding import Found
 from anytomy.datasets.readers import pattern
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from anytomy.core.image import Image
     from anytomy.datasets.card import DatasetCard
-    from anytomy.datasets.case import Case, ImageRef, MaskRef
+    from anytomy.datasets.case import Case
     from anytomy.datasets.layout import Layout
     from anytomy.datasets.tree import Tree
 
@@ -93,21 +90,3 @@ def _rows(tree: Tree) -> dict[str, Mapping[str, str]]:
         if {CODE, *PHASES} <= set(table.fieldnames or ()):
             rows |= {row[CODE].strip().lower(): row for row in table}
     return rows
-
-
-def read_image(ref: ImageRef) -> Image:
-    """Not needed: the frames are what `io.read` knows.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("frames of M&Ms are time points of NIfTI files")
-
-
-def decode(ref: MaskRef, image: Image) -> NDArray[Any]:
-    """Not needed: the labels are time points of NIfTI files.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("labels of M&Ms are time points of NIfTI files")

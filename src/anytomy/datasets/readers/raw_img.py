@@ -7,7 +7,7 @@ that bones are bright as in any radiograph.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +17,8 @@ from anytomy.core.image import Image
 from anytomy.datasets.readers import pattern
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from anytomy.datasets.card import DatasetCard
-    from anytomy.datasets.case import ImageRef, MaskRef
+    from anytomy.datasets.case import ImageRef
     from anytomy.datasets.finding import Found
     from anytomy.datasets.layout import Layout
     from anytomy.datasets.tree import Tree
@@ -61,12 +59,3 @@ def read_image(ref: ImageRef) -> Image:
     array = (_MOST - density.astype(np.int32)).astype(np.uint16)
     geometry = Geometry(size_xyz=(SIDE, SIDE, 1), spacing_xyz_mm=(SPACING_MM, SPACING_MM, 1.0))
     return Image(array=array, geometry=geometry, is_volume=False, path=ref.path, format=FORM)
-
-
-def decode(ref: MaskRef, image: Image) -> NDArray[Any]:
-    """Not needed: the masks are pictures.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("masks beside .IMG files are pictures of their own")

@@ -74,15 +74,6 @@ def find(tree: Tree, card: DatasetCard, layout: Layout) -> Found:
     return Found(tuple(cases), tuple(oddities), lone_images=tuple(lone))
 
 
-def read_image(ref: ImageRef) -> Image:
-    """Not needed: the images are what `io.read` knows.
-
-    Raises:
-        NotImplementedError: Always.
-    """
-    raise NotImplementedError("images beside tables of run lengths have formats of their own")
-
-
 def decode(ref: MaskRef, image: Image) -> NDArray[Any]:
     """The objects of one image, `(y, x)`: the number of the row (from 1) that holds a pixel.
 
