@@ -198,6 +198,25 @@ def test_an_unreadable_file_is_reported_and_the_rest_goes_on(
     assert "p1_0.png" in kept["message"]
 
 
+def test_an_error_that_nobody_thought_of_is_reported_and_the_rest_goes_on(
+    tmp_path: Path, models: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from anytomy.datasets.case import Case
+
+    pictures(tmp_path / "data", patients=1)
+    real = Case.load
+
+    def load(self: Case) -> Any:
+        if self.id == "p0_0":
+            raise ZeroDivisionError("odd\nfile")
+        return real(self)
+
+    monkeypatch.setattr(Case, "load", load)
+    with pytest.warns(AnytomyWarning, match=r"p0_0\.png: ZeroDivisionError: odd file"):
+        run = run_bench(CONFIG, tmp_path / "run", workers=1)
+    assert {r["case"] for r in run.rows} == {"p0_1"}
+
+
 def test_a_folder_of_another_run_is_refused_with_the_difference(
     tmp_path: Path, models: dict[str, Model]
 ) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -221,6 +222,11 @@ def _measured(
         waiting = {pool.submit(_do, unit, config, folder, threads, keep_masks): unit for unit in units}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
+    except BrokenProcessPool as error:
+        raise AnytomyError(
+            "a worker was ended from outside, most often for want of memory",
+            hint="run the same command with fewer --workers; what is done is kept",
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -235,8 +241,13 @@ def _do(unit: Unit, config: BenchConfig, folder: Path, threads: int, keep_masks:
             # Said once for each of a thousand cases it would be noise; `datasets verify` says it.
             warnings.simplefilter("ignore")
             rows = run_case(_model(unit.model, threads), case, config, keep_masks=keep_masks)
-    except (AnytomyError, MemoryError) as error:
-        message = str(error) or "there is not enough memory for this case"
+    except MemoryError:
+        return Failure(case.dataset, case.id, unit.model, "there is not enough memory for this case")
+    except AnytomyError as error:
+        return Failure(case.dataset, case.id, unit.model, str(error))
+    except Exception as error:
+        # One odd file of a thousand must not end a run of hours; it is named, and the rest goes on.
+        message = f"{case.image.path}: {type(error).__name__}: {' '.join(str(error).split())}"
         return Failure(case.dataset, case.id, unit.model, message)
     path = part_path(folder, case.dataset, case.id, unit.model)
     write_rows(path, rows, config.metrics, masks=keep_masks)
