@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ class Overlaps:
         return cls(a.ids, b.ids, rows, cols, iou, a.without_pixels, b.without_pixels)
 
 
-class _Objects:
+class _Objects(ABC):
     """Objects that are counted from 1, wherever they come from."""
 
     shape: tuple[int, ...] | None
@@ -84,9 +85,9 @@ class _Objects:
     sizes: Indices
     without_pixels: int
 
+    @abstractmethod
     def pieces(self) -> Iterator[tuple[Indices, Indices | int]]:
         """Flat indices of pixels, each at most once in a piece, and the number of the object in each."""
-        raise NotImplementedError
 
     def layers(self) -> list[Indices]:
         """Flat maps of object numbers; objects that overlap lie in different ones."""
