@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from anytomy.engine.cache import EmbeddingCache
 from anytomy.evaluation.bench.trial import Setting, Stopwatch, run_trial
 from anytomy.evaluation.metrics import measure
 from anytomy.evaluation.simulators import Truth, seeded, simulator
+from anytomy.evaluation.statistics import bootstrap, patient_means
+from anytomy.report.plots import Strip, distribution
 from data import DATA, arguments
 from ledger import RUNS, Ledger, code_version, progress, publish, table
 
@@ -51,17 +55,31 @@ ASKED = (
     ("box-3d", "propagate"),
     ("box-3d", "triplanar"),
 )
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+# A page brings its own colours; a picture in the docs stands alone, on light and on dark.
+STYLE = (
+    "svg{background:#fff}text{font:12px sans-serif;fill:#222}.head{font-weight:600}.small{fill:#666}"
+    ".dot{fill:#2a6fb0;fill-opacity:.5}.box{fill:#2a6fb0;fill-opacity:.15}.mean{fill:#b03a2e}"
+    ".weak{fill:#b03a2e}path{stroke:#222;fill:none}.grid{stroke:#ddd}.limit{stroke:#b03a2e}"
+)
 KEYS = ("dataset", "case", "structure", "prompt", "volume", "code")
 
 
+@cache  # of the code that this process has loaded, whatever happens to the files
 def version(volume: str) -> str:
     """The version of the code behind a strategy."""
     shared = ("volumes/strategy.py", "volumes/slices.py", "predict/placing.py", "engine/frame.py")
     own = {
         "authors": ("volumes/authors.py",),
         "slices": ("volumes/apart.py",),
-        "propagate": ("volumes/propagate.py", "volumes/patch.py"),
-        "triplanar": ("volumes/triplanar.py", "volumes/propagate.py", "volumes/patch.py"),
+        "propagate": ("volumes/propagate.py", "volumes/level.py", "volumes/patch.py"),
+        "triplanar": (
+            "volumes/triplanar.py",
+            "volumes/votes.py",
+            "volumes/propagate.py",
+            "volumes/level.py",
+            "volumes/patch.py",
+        ),
     }
     return code_version(*shared, *own[volume])
 
@@ -123,16 +141,43 @@ def run(kept: Ledger, names: list[str], asked: list[tuple[str, str]], limit: int
                 step(case.id)
 
 
-def means(kept: Ledger, value: str) -> dict[tuple[str, str], dict[str, float]]:
-    """Mean over structures of the mean over cases, by setting and data set; of today's code."""
+def complete(kept: Ledger) -> list[dict[str, Any]]:
+    """Results of today's code, of settings that saw all objects of a data set that any setting saw."""
+    rows = [row for row in kept if row["code"] == version(row["volume"]) and row.get("dice") is not None]
+    seen = Counter((row["dataset"], row["prompt"], row["volume"]) for row in rows)
+    most: Counter[str] = Counter()
+    for (name, *_), count in seen.items():
+        most[name] = max(most[name], count)
+    return [r for r in rows if seen[r["dataset"], r["prompt"], r["volume"]] == most[r["dataset"]]]
+
+
+def means(rows: list[dict[str, Any]], value: str) -> dict[tuple[str, str], dict[str, float]]:
+    """Mean over structures of the mean over cases, by setting and data set."""
     values: Any = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for row in kept:
-        if row["code"] == version(row["volume"]) and row.get(value) is not None:
-            values[row["prompt"], row["volume"]][row["dataset"]][row["structure"]].append(row[value])
+    for row in rows:
+        values[row["prompt"], row["volume"]][row["dataset"]][row["structure"]].append(row[value])
     return {
         setting: {name: float(np.mean([np.mean(v) for v in each.values()])) for name, each in sets.items()}
         for setting, sets in values.items()
     }
+
+
+def picture(kept: list[dict[str, Any]]) -> None:
+    """Draw all objects given a box and the range, by set and strategy, as `docs/images/volumes.svg`."""
+    strips = []
+    for name in SETS:
+        for volume in ("authors", "propagate", "triplanar"):
+            wanted = (name, "key-slice-box-z", volume)
+            rows = [row for row in kept if (row["dataset"], row["prompt"], row["volume"]) == wanted]
+            if rows:
+                by_case = patient_means((row["case"], row["dice"]) for row in rows)
+                interval = bootstrap(list(by_case.values()))
+                strips.append(Strip(volume, [row["dice"] for row in rows], interval, name))
+    drawn = str(distribution(strips, "3D Dice of each object by data set and strategy"))
+    start = drawn.index(">") + 1
+    head = drawn[: start - 1] + ' xmlns="http://www.w3.org/2000/svg">'
+    path = IMAGES / "volumes.svg"
+    path.write_text(f"{head}<style>{STYLE}</style>{drawn[start:]}\n")
 
 
 def main() -> None:
@@ -151,18 +196,20 @@ def main() -> None:
         warnings.simplefilter("ignore")
         if asked:
             run(kept, options.sets, asked, options.limit)
+    rows = complete(kept)
     parts, facts = [], {}
     for value in ("dice", "nsd", "leaked", "missed"):
-        found = means(kept, value)
-        # A mean over other sets for each line would compare nothing.
-        sets = [name for name in SETS if all(name in found.get(pair, {}) for pair in ASKED)]
+        found = means(rows, value)
         lines = []
         for prompt, volume in ASKED:
-            each = [found[prompt, volume][name] for name in sets]
-            lines.append((prompt, volume, *each, float(np.mean(each)) if each else None))
-        parts.append(f"## {value}\n\n" + table(("prompt", "strategy", *sets, "mean"), lines))
+            each = [found.get((prompt, volume), {}).get(name) for name in SETS]
+            # A mean over other sets for each line would compare nothing.
+            mean = None if None in each else float(np.mean([v for v in each if v is not None]))
+            lines.append((prompt, volume, *each, mean))
+        parts.append(f"## {value}\n\n" + table(("prompt", "strategy", *SETS, "mean"), lines))
         facts[value] = lines
     publish("volumes", "\n\n".join(parts), facts)
+    picture(rows)
 
 
 if __name__ == "__main__":

@@ -42,12 +42,14 @@ SHAPE = (14, 60, 50)  # z, y, x
 BOXES = ((5, 6, 2, 25, 30, 12), (22, 20, 0, 48, 52, 9), (10, 34, 6, 24, 54, 14), (30, 4, 5, 46, 18, 6))
 
 
-def volume() -> NDArray[np.uint8]:
-    """Balls in the boxes of `BOXES`, each of another shade, a little noise between them."""
+def volume(only: int | None = None) -> NDArray[np.uint8]:
+    """Balls in the boxes of `BOXES`, each of another shade, a little noise between them; or one ball."""
     rng = np.random.default_rng(0)
     out = rng.integers(0, 40, SHAPE, dtype=np.uint8)
     index = np.indices(SHAPE)[::-1]  # x, y, z
-    for shade, box in zip((255, 230, 210, 190), BOXES, strict=True):
+    for number, (shade, box) in enumerate(zip((255, 230, 210, 190), BOXES, strict=True)):
+        if only not in (None, number):
+            continue
         centre, radius = (np.array(box[3:]) + box[:3] - 1) / 2, (np.array(box[3:]) - box[:3]) / 2
         inside = sum(((i - c) / r) ** 2 for i, c, r in zip(index, centre, radius, strict=True)) <= 1
         out[inside] = shade
@@ -91,6 +93,28 @@ def masks(
     for found in strategy.run(model, slices, tracks, zoom):
         out[found.track][found.slice] = found.decoded.logits > 0
     return out
+
+
+def dices(
+    strategy: VolumeStrategy,
+    array: NDArray[np.uint8],
+    geometry: Geometry,
+    boxes: Sequence[tuple[int, ...]],
+    axis: str = "z",
+) -> list[float]:
+    """Dice of each object, alone, against what is bright in its box."""
+    image = Image.from_array(array, is_volume=True, geometry=geometry)
+    view = SliceView.canonical(geometry, axis)
+    slices = Slices.of(image, view, GREY)
+    tracks = [place(image, Prompt(box=box), view, axis) for box in boxes]
+    found = []
+    for mask, box in zip(masks(strategy, bright_model(), slices, tracks), boxes, strict=True):
+        truth = np.zeros(array.shape, dtype=bool)
+        inside = tuple(slice(box[a], box[a + 3]) for a in (2, 1, 0))
+        truth[inside] = array[inside] > 128
+        got = view.restore(mask)
+        found.append(2 * float((got & truth).sum()) / float(got.sum() + truth.sum()))
+    return found
 
 
 class StrategyContract:
@@ -193,6 +217,33 @@ class StrategyContract:
         for mine, theirs in zip(got, expected, strict=True):
             on_file = stored_array(view.restore(theirs), order, flips)
             np.testing.assert_array_equal(other_view.restore(mine), on_file)
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[1:])
+    def test_permuted_axes_change_no_dice(self, strategy: VolumeStrategy, order: tuple[int, ...]) -> None:
+        """Slices run along the same axis of the body, wherever it is stored."""
+        geometry = Geometry(size_xyz=SHAPE[::-1], spacing_xyz_mm=(1, 1, 2))
+        expected = dices(strategy, volume(), geometry, self.boxes)
+        other, flips = stored(geometry, order, (False,) * 3), (False,) * 3
+        boxes = [(*(box[a] for a in order), *(box[3 + a] for a in order)) for box in self.boxes]
+        axis = "xyz"[order.index(2)]
+        got = dices(strategy, stored_array(volume(), order, flips), other, boxes, axis)
+        np.testing.assert_allclose(got, expected, atol=0.02)
+
+    def test_cropping_away_from_the_object_changes_no_dice(self, strategy: VolumeStrategy) -> None:
+        """Two voxels around all objects, or many more: before, behind and beside them."""
+        found: list[list[float]] = []
+        for around in (((2, 2), (2, 2), (2, 2)), ((5, 4), (2, 6), (6, 12))):
+            size = [n + sum(more) for n, more in zip(SHAPE, around, strict=True)]
+            low = tuple(before for before, _ in around)
+            array = np.random.default_rng(1).integers(0, 40, size, dtype=np.uint8)
+            middle = tuple(slice(b, b + n) for b, n in zip(low, SHAPE, strict=True))
+            geometry = Geometry(size_xyz=size[::-1], spacing_xyz_mm=(1, 1, 2))
+            found.append([])
+            for number, box in enumerate(self.boxes):
+                array[middle] = volume(only=number)
+                moved = tuple(v + low[2 - i % 3] for i, v in enumerate(box))
+                found[-1] += dices(strategy, array, geometry, [moved])
+        np.testing.assert_allclose(found[1], found[0], atol=0.02)
 
     def test_only_a_few_slices_are_alive(self, strategy: VolumeStrategy) -> None:
         slices, tracks, _ = placed(self.prompts)

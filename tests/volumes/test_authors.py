@@ -150,7 +150,7 @@ def test_masks_are_those_of_the_authors_loop(shape: tuple[int, int, int], ends: 
     box = tuple(int(v) for v in (0.22 * shape[2], 0.28 * shape[1], z0, 0.66 * shape[2], 0.75 * shape[1], z1))
     expected = their_way(array, their_box(box), *with_engine(BrightEngine()))
     result = bright_model(input_size=256).segment(
-        Image.from_array(array), [Prompt(box=box)], intensity="none"
+        Image.from_array(array), [Prompt(box=box)], intensity="none", volume="authors"
     )
     assert expected.any()
     np.testing.assert_array_equal(result.masks[0], expected)
@@ -159,7 +159,9 @@ def test_masks_are_those_of_the_authors_loop(shape: tuple[int, int, int], ends: 
 def test_many_objects_are_as_one_after_the_other() -> None:
     array = volume()
     model = bright_model(input_size=256)
-    result = model.segment(Image.from_array(array), [Prompt(box=box) for box in BOXES], intensity="none")
+    result = model.segment(
+        Image.from_array(array), [Prompt(box=box) for box in BOXES], intensity="none", volume="authors"
+    )
     for box, mask in zip(BOXES, result.masks, strict=True):
         np.testing.assert_array_equal(mask, their_way(array, their_box(box), *with_engine(BrightEngine())))
 
@@ -169,7 +171,9 @@ def test_the_box_comes_back_where_the_object_was_lost() -> None:
     array = np.zeros((5, 64, 64), dtype=np.uint8)
     array[2, 20:40, 10:30] = 255
     array[:, 0, 0] = 255  # for the range of values
-    bright_model(engine=engine).segment(Image.from_array(array), [Prompt(box=(10, 20, 0, 30, 40, 5))])
+    bright_model(engine=engine).segment(
+        Image.from_array(array), [Prompt(box=(10, 20, 0, 30, 40, 5))], volume="authors"
+    )
     asked = [coords.ravel().tolist() for coords, _ in engine.asked]
     # Middle; up with the grown mask (1 pixel of 64), then the given box; the same down.
     grown, given = [9, 19, 30, 40], [10, 20, 30, 40]
@@ -182,7 +186,9 @@ class TestOtherPrompts:
         model = bright_model(engine=engine, **EVERYTHING)
         array = np.zeros((3, 64, 64), dtype=np.uint8)
         array[:, 20:30, 15:25] = 255
-        model.segment(Image.from_array(array), [Prompt(points=((20, 25),), slice=1, z=(0, 3))])
+        model.segment(
+            Image.from_array(array), [Prompt(points=((20, 25),), slice=1, z=(0, 3))], volume="authors"
+        )
         assert engine.asked[0][1].tolist() == [1, -1]
         for coords, labels in engine.asked[1:]:
             assert labels.tolist() == [2, 3]
@@ -193,15 +199,19 @@ class TestOtherPrompts:
         model = bright_model(engine=engine, **EVERYTHING)
         array = np.zeros((3, 64, 64), dtype=np.uint8)
         array[:, 0, 0] = 255
-        model.segment(Image.from_array(array), [Prompt(points=((20, 25),), slice=1, z=(0, 3))])
+        model.segment(
+            Image.from_array(array), [Prompt(points=((20, 25),), slice=1, z=(0, 3))], volume="authors"
+        )
         assert [labels.tolist() for _, labels in engine.asked] == [[1, -1]] * 3
 
     def test_a_model_without_boxes_needs_a_prompt_on_every_slice(self) -> None:
         model = bright_model(prompts=("points",))
         image = Image.from_array(volume())
         with pytest.raises(UnsupportedPromptError, match=r"did not learn boxes.*on every slice"):
-            model.segment(image, [Prompt(points=((15, 18),), slice=6, z=(5, 8))])
-        result = model.segment(image, [Prompt(points=tuple((15, 18, z) for z in (5, 6, 7)))])
+            model.segment(image, [Prompt(points=((15, 18),), slice=6, z=(5, 8))], volume="authors")
+        result = model.segment(
+            image, [Prompt(points=tuple((15, 18, z) for z in (5, 6, 7)))], volume="authors"
+        )
         assert [m.any() for m in result.masks[0][4:9]] == [False, True, True, True, False]
 
     def test_prompts_on_two_slices_meet(self) -> None:
@@ -291,7 +301,7 @@ def test_the_published_model_on_a_real_volume(
         where = np.argwhere(seen_truth == label)
         low, high = where.min(axis=0), where.max(axis=0) + 1
         prompts.append(Prompt(box=tuple(int(v) for v in (*low[::-1], *high[::-1]))))
-    result = model.segment(Image.from_array(grey), prompts, intensity="none")
+    result = model.segment(Image.from_array(grey), prompts, intensity="none", volume="authors")
     assert model.encodings == len({s for p in prompts for s in range(int(p.box[2]), int(p.box[5]))})
     for prompt, mask in zip(prompts, result.masks, strict=True):
         expected = their_way(grey, their_box(tuple(int(v) for v in prompt.box)), *with_engine(engine))

@@ -7,6 +7,7 @@ from anytomy.core.errors import UnsupportedPromptError
 from anytomy.core.prompt import Prompt
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.placing import Track
+from anytomy.volumes.level import tight_box
 from anytomy.volumes.propagate import Propagate, connected
 from tests.engine.tiny import BrightEngine, bright_model
 from tests.volumes.strategy_contract import OFF, masks, placed
@@ -89,3 +90,30 @@ def test_connected_keeps_what_touches_the_neighbour() -> None:
     before[2, 2] = True
     assert connected(mask, before).sum() == 9
     assert connected(mask, np.zeros_like(mask)).sum() == 18
+
+
+class TimidEngine(BrightEngine):
+    """Answers with a square of half of the box's sides, sure of it in the middle."""
+
+    def decode(self, embedding, coords, labels, mask_input):  # type: ignore[no-untyped-def]
+        _, scores = super().decode(embedding, coords, labels, mask_input)
+        corners = [coords[0][labels[0] == kind][0] for kind in (2, 3)]
+        middle, half = (corners[0] + corners[1]) / 2, (corners[1] - corners[0]) / 2
+        y, x = np.indices(embedding.shape[-2:])
+        away = np.maximum(abs(x + 0.5 - middle[0]) / half[0], abs(y + 0.5 - middle[1]) / half[1])
+        return np.stack([(4 * (0.5 - away)).astype(np.float32)] * 4), scores
+
+
+def test_a_timid_models_masks_fill_the_box_and_do_not_grow_from_slice_to_slice() -> None:
+    volume = tube(0, 19)
+    slices, tracks, _ = placed([Prompt(box=(12, 12, 52, 52), slice=9, z=(6, 13))], volume)
+    found = Propagate().run(bright_model(engine=TimidEngine()), slices, tracks, OFF)
+    widths = {}
+    for each in found:
+        box = tight_box(each.decoded.logits > 0)
+        assert box is not None
+        widths[each.slice] = box[2] - box[0]
+    assert 0.85 * 40 < widths[9] <= 40
+    assert 34 <= widths[8] <= 44
+    assert 34 <= widths[10] <= 44
+    assert all(widths[s] <= widths[8] for s in (6, 7))  # what is carried on is the timid mask itself

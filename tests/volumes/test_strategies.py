@@ -64,7 +64,7 @@ class TestTriplanar(StrategyContract):
 
 
 def test_names() -> None:
-    assert strategy_names()[:4] == ["authors", "slices", "propagate", "2.5d"]
+    assert strategy_names()[:5] == ["auto", "authors", "slices", "propagate", "2.5d"]
     for name in strategy_names():
         assert strategy(name).name == name
     assert strategy(" Propagate ").name == "propagate"

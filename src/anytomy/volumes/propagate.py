@@ -1,9 +1,12 @@
 """From key slices outwards, and between them from both ends: the strategy `propagate`.
 
 As LiteMedSAM's authors do it (`authors`), a slice is prompted with the box of its neighbour's mask. What is
-added: the margin follows how fast the object changes; what is not connected with the neighbour's mask is no
-part of it; an empty slice leaves the last box standing, not the first; between two key slices both ends are
-carried and blended; and where no range is known it ends by itself.
+added: the neighbours of a key slice are prompted with the box that a person drew there, not with that of the
+mask it brought; the margin follows how fast the object changes; what is not connected with the neighbour's
+mask is no part of it; an empty slice leaves the last box standing, not the first; a timid model's masks are
+widened until they fill the given box (`level`), in what is answered, not in what is carried on, which would
+grow from slice to slice; between two key slices both ends are carried and blended; and where no range is
+known it ends by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from anytomy.core.errors import UnsupportedPromptError
 from anytomy.engine.frame import PlanePrompt
 from anytomy.engine.model import Decoded
+from anytomy.volumes.level import level, tight_box
 from anytomy.volumes.patch import Patch
 from anytomy.volumes.spill import spilled
 from anytomy.volumes.strategy import SliceResult, Slices
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from anytomy.predict.zoom import Zoom
 
 # In pixels of a picture of 256, the input of LiteMedSAM: too wide a box costs less than too narrow a one.
-_MARGIN, _MOST = 3.0, 8.0
+_MARGIN, _MOST = 3.5, 8.0
 # What is called the end where no range is known.
 _LEAST_SCORE = 0.65  # of the key slice's
 _LEAST_OVERLAP = 0.2
@@ -45,9 +49,10 @@ class _State:
     """What is carried from a slice to the next one.
 
     Attributes:
-        box: Tight box of the latest mask that was not empty.
+        box: The given box, or the tight box of the latest mask that was not empty.
         change: How its sides moved from the slice before.
-        mask: That mask.
+        mask: The latest mask that was not empty.
+        level: Logit at which the object ends.
         key_area: Pixels in the key slice.
         key_score: The model's own score there.
         picture: The latest slice, for likeness; None where the range is known.
@@ -56,6 +61,7 @@ class _State:
     box: NDArray[np.float64]
     change: NDArray[np.float64]
     mask: NDArray[np.bool_]
+    level: float
     key_area: int
     key_score: float
     picture: NDArray[np.uint8] | None = None
@@ -123,7 +129,7 @@ class _Walk:
         if slice_ in self.track.prompts:
             decoded = self.slices.decode(model, slice_, self.track.prompts[slice_], zoom)
             self.state = self.at_keys[slice_] = self._start(slice_, decoded)
-            yield SliceResult(self.number, slice_, decoded)
+            yield SliceResult(self.number, slice_, _widened(decoded, self.state.mask, self.state))
         elif slice_ in self.upwards and not self.ended:
             between = slice_ < self.keys[-1]
             carried = self._carry(model, slice_, zoom, ends=self.is_open and not between)
@@ -146,13 +152,17 @@ class _Walk:
 
     def _start(self, slice_: int, decoded: Decoded) -> _State:
         mask = decoded.logits > 0
-        box = tight_box(mask)
-        prompt = self.track.prompts[slice_]
+        # The cross-section of a 3D box is wider than the object.
+        given = None if self.track.solid else self.track.prompts[slice_].box
+        box = tight_box(mask) if given is None else np.asarray(given, dtype=float)
         if box is None:
-            given = prompt.box or (0.0, 0.0, float(mask.shape[1]), float(mask.shape[0]))
-            box = np.asarray(given, dtype=float)
+            whole = (0.0, 0.0, float(mask.shape[1]), float(mask.shape[0]))
+            box = np.asarray(self.track.prompts[slice_].box or whole, dtype=float)
+        # A slice that nobody goes on from is answered as the model does.
+        alone = self.high - self.low == 1
+        ends_at = 0.0 if given is None or alone else level(decoded.logits, given)
         picture = self.slices[slice_] if self.is_open else None
-        return _State(box, np.zeros(4), mask, int(mask.sum()), decoded.score, picture)
+        return _State(box, np.zeros(4), mask, ends_at, int(mask.sum()), decoded.score, picture)
 
     def _carry(self, model: PromptableModel, slice_: int, zoom: Zoom, *, ends: bool) -> Decoded | None:
         """Prompt a slice with what is carried; None where the object has come to its end."""
@@ -160,18 +170,22 @@ class _Walk:
         assert state is not None
         decoded = self.slices.decode(model, slice_, PlanePrompt(box=self._box(state)), zoom)
         mask = connected(decoded.logits > 0, state.mask)
-        logits = np.where((decoded.logits > 0) & ~mask, -1.0, decoded.logits).astype(np.float32)
-        decoded = Decoded(logits, decoded.score)
         picture = self.slices[slice_] if ends else None
         if ends and self._is_end(state, mask, decoded.score, picture):
             self.ended = True
+            self.slices.work.expect(-self._left(slice_))
             return None
         box = tight_box(mask)
         if box is None:
             self.state = replace(state, change=np.zeros(4), picture=picture)
         else:
             self.state = replace(state, box=box, change=box - state.box, mask=mask, picture=picture)
-        return decoded
+        return _widened(decoded, mask, state)
+
+    def _left(self, slice_: int) -> int:
+        """How many slices were still expected on the way that ends here."""
+        going_up = slice_ >= self.keys[-1]
+        return self.high - 1 - slice_ if going_up else slice_ - self.low
 
     def _box(self, state: _State) -> tuple[float, float, float, float]:
         """The latest box, its sides as far out as they might have moved."""
@@ -205,12 +219,12 @@ class _Walk:
         return Decoded(logits.astype(np.float32), float(score))
 
 
-def tight_box(mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """`x0, y0, x1, y1` of a mask, ends exclusive; None of an empty one."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        return None
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=float)
+def _widened(decoded: Decoded, mask: NDArray[np.bool_], state: _State) -> Decoded:
+    """The answer with the object's own level at 0; parts that `mask` has no part in are taken away."""
+    logits = decoded.logits - np.float32(state.level)
+    inside = logits > 0
+    kept = connected(inside, mask if mask.any() else state.mask)
+    return Decoded(np.where(inside & ~kept, np.float32(-1), logits), decoded.score)
 
 
 def connected(mask: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.bool_]:

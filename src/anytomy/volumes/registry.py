@@ -8,24 +8,44 @@ from typing import TYPE_CHECKING
 from anytomy.core.errors import OptionError
 from anytomy.volumes.apart import Apart
 from anytomy.volumes.authors import Authors
+from anytomy.volumes.auto import Auto
 from anytomy.volumes.neighbours import Neighbours
 from anytomy.volumes.propagate import Propagate
-from anytomy.volumes.triplanar import FUSIONS, Triplanar
+from anytomy.volumes.triplanar import Triplanar
+from anytomy.volumes.votes import FUSIONS
 
 if TYPE_CHECKING:
     from anytomy.volumes.strategy import VolumeStrategy
 
-DEFAULT = Authors.name
+DEFAULT = Auto.name
 GROUP = "anytomy.volume_strategies"
 
 
-def strategy(name: str) -> VolumeStrategy:
+def strategy(name: str, *, uncertainty: bool = False) -> VolumeStrategy:
     """A strategy by name; third parties' are loaded when they are asked for.
 
+    Args:
+        name: Its name.
+        uncertainty: Whether it should say how unsure it is.
+
     Raises:
-        OptionError: If there is none of that name.
+        OptionError: If there is none of that name, or it cannot say how unsure it is.
     """
-    wanted = name.strip().lower()
+    found = _by_name(name.strip().lower())
+    if not uncertainty:
+        return found
+    able = getattr(found, "with_uncertainty", None)
+    if able is None:
+        raise OptionError(
+            f"expected a volume strategy that can say how unsure it is, got {found.name}, which looks at one "
+            "plane only",
+            hint="choose --volume triplanar, or leave --uncertainty out",
+        )
+    doubtful: VolumeStrategy = able()
+    return doubtful
+
+
+def _by_name(wanted: str) -> VolumeStrategy:
     built_in = _built_in()
     if wanted in built_in:
         return built_in[wanted]
@@ -38,7 +58,7 @@ def strategy(name: str) -> VolumeStrategy:
     known = [*built_in, *points]
     close = difflib.get_close_matches(wanted, known, n=1)
     raise OptionError(
-        f"expected a volume strategy of {', '.join(known)}, got {name!r}",
+        f"expected a volume strategy of {', '.join(known)}, got {wanted!r}",
         hint=f"did you mean {close[0]}?" if close else None,
     )
 
@@ -49,6 +69,6 @@ def strategy_names() -> list[str]:
 
 
 def _built_in() -> dict[str, VolumeStrategy]:
-    every: list[VolumeStrategy] = [Authors(), Apart(), Propagate(), Neighbours()]
+    every: list[VolumeStrategy] = [Auto(), Authors(), Apart(), Propagate(), Neighbours()]
     every += [Triplanar(fusion) for fusion in FUSIONS]
     return {each.name: each for each in every}

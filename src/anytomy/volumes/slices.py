@@ -12,6 +12,7 @@ from anytomy.core.view import SliceView
 from anytomy.engine.model import Decoded
 from anytomy.engine.resample import resize_bilinear, resize_pillow
 from anytomy.predict.plane import decode_plane
+from anytomy.volumes.work import Work
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -36,7 +37,8 @@ class Slices:
         seen: `(slice, row, column[, c])` in the canonical view, the file's own values.
         grey: The fitted intensity policy.
         spacing: Distance of slices, rows and columns in mm; all alike where unknown.
-        planes: The other two planes; stored order where not given.
+        turns: The way to the other two planes; stored order where not given.
+        work: Counts what is asked of a model, in other planes too.
     """
 
     def __init__(
@@ -46,15 +48,17 @@ class Slices:
         *,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         turns: tuple[Turn, ...] | None = None,
+        work: Work | None = None,
     ) -> None:
         self._seen = seen
         self._grey = grey
         self.spacing = spacing
+        self.work = work or Work()
         self._turns = turns if turns is not None else (Turn((1, 0, 2)), Turn((2, 0, 1)))
         self._kept: tuple[int, NDArray[np.uint8]] | None = None
 
     @classmethod
-    def of(cls, image: Image, view: SliceView, grey: GreyScale) -> Self:
+    def of(cls, image: Image, view: SliceView, grey: GreyScale, work: Work | None = None) -> Self:
         """The slices of an image in a view; other planes are shown in the canonical view as well."""
         geometry = image.geometry
         spacing = tuple(geometry.spacing_xyz_mm[a] for a in reversed(view.axes))
@@ -64,6 +68,7 @@ class Slices:
             grey,
             spacing=(spacing[0], spacing[1], spacing[2]),
             turns=turns if image.is_volume else (),
+            work=work,
         )
 
     def __len__(self) -> int:
@@ -83,7 +88,9 @@ class Slices:
         # All objects of a slice ask one after the other.
         if self._kept is None or self._kept[0] != index:
             self._kept = (index, self[index])
-        return decode_plane(model, self._kept[1], prompt, zoom)
+        found = decode_plane(model, self._kept[1], prompt, zoom)
+        self.work.step()
+        return found
 
     def planes(self) -> tuple[Plane, ...]:
         """The same volume in the other two planes, their pixels made square."""
@@ -92,7 +99,7 @@ class Slices:
     def _turned(self, turn: Turn) -> SquareSlices:
         a, b, c = turn.order
         spacing = (self.spacing[a], self.spacing[b], self.spacing[c])
-        return SquareSlices(turn.apply(self._seen), self._grey, spacing=spacing, turns=())
+        return SquareSlices(turn.apply(self._seen), self._grey, spacing=spacing, turns=(), work=self.work)
 
 
 class SquareSlices(Slices):
@@ -146,7 +153,7 @@ class NeighbourSlices(Slices):
     """
 
     def __init__(self, slices: Slices) -> None:
-        super().__init__(slices._seen, slices._grey, spacing=slices.spacing, turns=())
+        super().__init__(slices._seen, slices._grey, spacing=slices.spacing, turns=(), work=slices.work)
         if slices._seen.ndim == 4:
             raise OptionError(
                 "neighbouring slices take the place of colours, but this volume is in colour",

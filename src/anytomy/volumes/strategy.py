@@ -11,6 +11,9 @@ from anytomy.volumes.slices import Slices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from anytomy.engine.model import Decoded, PromptableModel
     from anytomy.predict.placing import Track
     from anytomy.predict.zoom import Zoom
@@ -26,11 +29,13 @@ class SliceResult:
         track: Number of the object.
         slice: Slice of the view.
         decoded: Logits and score.
+        uncertainty: How unsure that is, `(row, column)`, 0 to 1, where it was asked for.
     """
 
     track: int
     slice: int
     decoded: Decoded
+    uncertainty: NDArray[np.float32] | None = None
 
 
 @runtime_checkable
@@ -42,6 +47,9 @@ class VolumeStrategy(Protocol):
     - Encodes a slice once for all objects (zoom off).
     - Keeps no more than a few slices in memory.
     - Is deterministic, and does not depend on the other objects of the run.
+    - One that can say how unsure it is has a method `with_uncertainty`, which gives such a strategy.
+    - One that hands out results late, when all is known, hands out what it has when it is interrupted
+      (`KeyboardInterrupt`), and then lets the interrupt go on.
     """
 
     name: str
