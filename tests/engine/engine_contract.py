@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from anytomy.engine.protocol import Engine
+from anytomy.engine.protocol import BatchEngine, Engine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,6 +91,24 @@ class EngineContract:
         without, _ = engine.decode(embedding, *prompt("box"), None)
         given, _ = engine.decode(embedding, *prompt("box"), mask)
         assert np.abs(without - given).max() > 0.01
+
+    def test_many_prompts_at_once_bring_what_they_bring_alone(self, engine: Engine, pixels: Any) -> None:
+        if not isinstance(engine, BatchEngine):
+            pytest.skip("one by one is allowed")
+        assert engine.batch > 1
+        embedding = engine.encode(pixels)
+        random = np.random.default_rng(3)
+        for count in (1, 2, engine.batch + 1):
+            coords = random.uniform(0, pixels.shape[-1], (count, 2, 2)).astype(np.float32)
+            labels = np.tile(np.array([[1, -1]], np.float32), (count, 1))
+            logits, scores = engine.decode_many(embedding, coords, labels)
+            assert logits.shape == (count, 4, 4 * embedding.shape[-1], 4 * embedding.shape[-1])
+            assert scores.shape == (count, 4)
+            for i in range(count):
+                alone, score = engine.decode(embedding, coords[i : i + 1], labels[i : i + 1], None)
+                scale = max(float(np.abs(alone).max()) / 10, 1)
+                np.testing.assert_allclose(logits[i], alone, atol=self.tolerance * scale)
+                np.testing.assert_allclose(scores[i], score, atol=self.tolerance * scale)
 
     def test_has_no_memory(self, engine: Engine, pixels: Any, mask: Any) -> None:
         first = engine.encode(pixels)

@@ -213,3 +213,64 @@ class TestSpilling:
         with cache.spilling():
             cache.put(KEYS[0], array(0))
             assert not list(tmp_path.rglob("*.npy"))
+
+
+class TestResuming:
+    def test_what_a_run_that_was_cut_off_encoded_is_there_for_the_next(self, tmp_path: Path) -> None:
+        folder = tmp_path / "unfinished" / "a"
+
+        def cut_off() -> None:
+            cache = EmbeddingCache()
+            with cache.resuming(folder):
+                cache.put(KEYS[0], array(0))
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            cut_off()
+        cache = EmbeddingCache()
+        assert cache.get(KEYS[0]) is None
+        with cache.resuming(folder):
+            np.testing.assert_array_equal(cache.get(KEYS[0]), array(0))  # to the bit
+            cache.put(KEYS[1], array(1))
+        assert not folder.exists()
+        cache.put(KEYS[2], array(2))  # keeps no more
+        assert not folder.exists()
+
+    def test_up_to_the_cap(self, tmp_path: Path) -> None:
+        cache = EmbeddingCache(memory_bytes=0, disk_bytes=3 * SIZE)
+        folder = tmp_path / "a"
+        with cache.resuming(folder):
+            for i in range(5):
+                cache.put(KEYS[i], array(i))
+            assert len(list(folder.glob("*.npy"))) == 2  # files have a header each
+            with cache.spilling():
+                for i in range(5, 9):
+                    cache.put(KEYS[i], array(i))
+                assert all(cache.get(KEYS[i]) is not None for i in range(5, 9))
+
+    def test_what_is_kept_is_not_spilled_as_well(self, tmp_path: Path, monkeypatch: Any) -> None:
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "temporary"))
+        cache = EmbeddingCache(memory_bytes=0)
+        with cache.resuming(tmp_path / "a"), cache.spilling():
+            for i in range(3):
+                cache.put(KEYS[i], array(i))
+            assert not list((tmp_path / "temporary").rglob("*.npy"))
+            assert all(cache.get(KEYS[i]) is not None for i in range(3))
+
+    def test_what_nobody_came_back_for_is_removed_after_a_week(self, tmp_path: Path) -> None:
+        parent = tmp_path / "unfinished"
+        for name, days in (("old", 8), ("new", 6)):
+            (parent / name).mkdir(parents=True)
+            np.save(parent / name / f"{KEYS[0]}.npy", array(0))
+            then = module.time.time() - days * 24 * 3600
+            os.utime(parent / name, (then, then))
+        with EmbeddingCache().resuming(parent / "mine"):
+            assert [path.name for path in parent.iterdir()] == ["new"]
+
+    def test_a_folder_that_cannot_be_made_costs_nothing_but_speed(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("in the way")
+        cache = EmbeddingCache()
+        with cache.resuming(tmp_path / "file" / "a"):
+            cache.put(KEYS[0], array(0))
+            assert cache.get(KEYS[0]) is not None

@@ -184,6 +184,8 @@ class TestLogits:
         tensor = tensor[..., : frame.inner_height, : frame.inner_width]
         expected = torch.nn.functional.interpolate(tensor, size=shape, **how)[0, 0].numpy()
         np.testing.assert_allclose(frame.logits(low), expected, atol=1e-3)
+        rows, columns = frame.logit_weights(len(low))
+        np.testing.assert_allclose(rows @ low @ columns.T, frame.logits(low), atol=1e-3)
 
 
 def test_shifting_moves_everything_into_the_crop() -> None:

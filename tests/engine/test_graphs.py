@@ -39,7 +39,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, source: Path) -> list[Path]:
     """Copy graphs instead of exporting them; gives the folders that were built."""
     built = []
 
-    def build(sam: Any, folder: Path, *, threads: int) -> None:
+    def build(sam: Any, folder: Path, *, threads: int, encoder: bool) -> None:
         built.append(folder)
         shutil.copytree(source, folder)
 
@@ -103,7 +103,7 @@ def test_leftovers_of_a_killed_build_do_not_matter(
 
 
 def test_a_full_disk_is_an_error_that_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(sam: Any, folder: Path, *, threads: int) -> None:
+    def full(sam: Any, folder: Path, *, threads: int, encoder: bool) -> None:
         folder.mkdir()
         (folder / "encoder.onnx").write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -149,7 +149,7 @@ def test_a_graph_that_disagrees_is_never_used(
 ) -> None:
     wrong = type("Wrong", (_Wrong,), {"error": error, "in_scores": in_scores})
     monkeypatch.setattr(graph_engine, "GraphEngine", wrong)
-    monkeypatch.setattr(module, "_export", lambda _, folder: _copy_graphs(graphs, folder))
+    monkeypatch.setattr(module, "export_graphs", lambda _, folder, **__: _copy_graphs(graphs, folder))
     with pytest.raises(ModelError, match=r"differs from torch by .*--engine torch"):
         ensure_graphs(tmp_path / "tiny", lambda: sam, title="Tiny", threads=1)
     assert {p.name for p in tmp_path.iterdir()} <= {"tiny.lock"}

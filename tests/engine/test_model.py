@@ -12,7 +12,7 @@ import pytest
 from anytomy.core.errors import ImageReadError, OptionError, PromptError, UnsupportedPromptError
 from anytomy.engine.cache import EmbeddingCache
 from anytomy.engine.frame import PlanePrompt
-from anytomy.engine.model import LoadedModel, PromptableModel, check_prompt_kinds
+from anytomy.engine.model import LoadedModel, PromptableModel, ProposingModel, check_prompt_kinds
 from tests.engine.tiny import EVERYTHING, SAM, BrightEngine, bright_model, card
 
 BOX = PlanePrompt(box=(10, 12, 40, 30))
@@ -23,6 +23,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
 
 def test_is_promptable() -> None:
     assert isinstance(bright_model(), PromptableModel)
+    assert isinstance(bright_model(), ProposingModel)
 
 
 class TestRefusals:
@@ -158,3 +159,25 @@ def test_logits_lie_on_the_pictures_own_pixels() -> None:
     assert decoded.logits.shape == picture.shape
     truth, mask = picture > 0, decoded.logits > 0
     assert (truth & mask).sum() / (truth | mask).sum() > 0.93
+
+
+class TestManyPoints:
+    POINTS = np.array([[20.0, 20.0], [40.5, 10.0], [3.0, 60.0]])
+
+    @pytest.mark.parametrize(("output", "tokens"), [("best-of-three", [1, 2, 3]), ("single", [0])])
+    def test_bring_the_masks_that_the_card_names(self, output: str, tokens: list[int]) -> None:
+        engine = BrightEngine()
+        model = bright_model(engine=engine, **{**EVERYTHING, "mask_output": output})
+        embedding = model.encode(PICTURE)
+        found = model.propose(embedding, self.POINTS)
+        assert found.logits.shape == (3, len(tokens), 64, 64)
+        for i, (x, y) in enumerate(self.POINTS):
+            coords, labels = embedding.frame.tokens(PlanePrompt(points=((x, y),)))
+            logits, scores = engine.decode(embedding.array, coords, labels, None)
+            np.testing.assert_array_equal(found.logits[i], logits[tokens])
+            np.testing.assert_array_equal(found.scores[i], scores[tokens])
+
+    def test_are_refused_where_points_were_never_learned(self) -> None:
+        model = bright_model()
+        with pytest.raises(UnsupportedPromptError, match="a point has points, but Tiny was trained on boxes"):
+            model.propose(model.encode(PICTURE), self.POINTS)

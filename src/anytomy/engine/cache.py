@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 256 * 2**20
 DISK_BYTES = 4 * 2**30
+_FORGOTTEN_S = 7 * 24 * 3600.0
 
 
 def content_key(pixels: NDArray[Any], *context: str) -> str:
@@ -53,6 +55,8 @@ class EmbeddingCache:
         self._dtype = np.dtype(dtype)
         self._on_disk: int | None = None
         self._spill: Path | None = None
+        self._resumed: Path | None = None
+        self._resumed_left = 0  # bytes
 
     @contextlib.contextmanager
     def spilling(self) -> Iterator[None]:
@@ -70,12 +74,32 @@ class EmbeddingCache:
             finally:
                 self._spill = None
 
+    @contextlib.contextmanager
+    def resuming(self, folder: Path) -> Iterator[None]:
+        """While this is open, what is encoded is kept in a folder at once, in full precision.
+
+        The folder stays when the block is left by an exception, and goes when it ends well. A run that was
+        cut off so need not encode again, and gives to the bit what it would have given in one go.
+
+        Args:
+            folder: For one run, below one that is for such folders alone: those that nobody has touched for a
+                week are removed.
+        """
+        _remove_old(folder.parent)
+        held = sum(path.stat().st_size for path in folder.glob("*.npy"))
+        self._resumed, self._resumed_left = folder, max(self._disk_bytes - held, 0)
+        try:
+            yield
+            _remove(folder)
+        finally:
+            self._resumed = None
+
     def get(self, key: str) -> NDArray[np.float32] | None:
         """The embedding, or None."""
         if key in self._memory:
             self._memory.move_to_end(key)
             return self._memory[key]
-        for directory in (self._spill, self._directory):
+        for directory in (self._spill, self._resumed, self._directory):
             array = _read(directory, key)
             if array is not None:
                 self._remember(key, array)
@@ -85,6 +109,9 @@ class EmbeddingCache:
     def put(self, key: str, embedding: NDArray[np.float32]) -> None:
         """Keep an embedding; a full or read-only disk costs speed, nothing else."""
         self._remember(key, embedding)
+        if self._resumed is not None and embedding.nbytes <= self._resumed_left:
+            with contextlib.suppress(OSError):
+                self._resumed_left -= _write(self._resumed, key, embedding)
         if self._directory is not None:
             with contextlib.suppress(OSError):
                 size = _write(self._directory, key, embedding.astype(self._dtype))
@@ -99,9 +126,14 @@ class EmbeddingCache:
         while self._held > self._memory_bytes and len(self._memory) > 1:
             old_key, oldest = self._memory.popitem(last=False)
             self._held -= oldest.nbytes
-            if self._spill is not None and not _path(self._spill, old_key).exists():
+            if self._spill is not None and not self._is_kept(old_key):
                 with contextlib.suppress(OSError):
                     _write(self._spill, old_key, oldest)
+
+    def _is_kept(self, key: str) -> bool:
+        """Whether an embedding is on disk in full precision."""
+        folders = (self._spill, self._resumed)
+        return any(_path(folder, key).exists() for folder in folders if folder is not None)
 
     def _make_room(self, directory: Path, added: int) -> None:
         if self._on_disk is not None and self._on_disk + added <= self._disk_bytes:
@@ -119,6 +151,22 @@ class EmbeddingCache:
                 break
             path.unlink(missing_ok=True)
             self._on_disk -= size
+
+
+def _remove(folder: Path) -> None:
+    """A folder of embeddings and nothing else; what others put there stays."""
+    with contextlib.suppress(OSError):
+        for path in [*folder.glob("*.npy"), *folder.glob("*.part")]:
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _remove_old(parent: Path) -> None:
+    for folder in [path for path in parent.glob("*") if path.is_dir() and not path.is_symlink()]:
+        with contextlib.suppress(OSError):
+            # Each file that is written changes the folder's own time.
+            if time.time() - folder.stat().st_mtime > _FORGOTTEN_S:
+                _remove(folder)
 
 
 def _path(directory: Path, key: str) -> Path:

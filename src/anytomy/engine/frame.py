@@ -177,6 +177,22 @@ class Frame:
         inner = low_resolution[: self.inner_height, : self.inner_width]
         return resample.resize_bilinear(inner, (self.height, self.width))
 
+    def logit_weights(self, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `logits` does to each axis, as matrices, for those who need a part of the picture only.
+
+        `logits(low) == rows @ low @ columns.T` up to rounding, and so for any of their rows.
+
+        Args:
+            side: Edge `m` of the decoder's output.
+
+        Returns:
+            `rows` `(y, m)` and `columns` `(x, m)`.
+        """
+        whole = np.eye(side, dtype=np.float32)
+        wide = resample.resize_bilinear(whole, (self.size, side))
+        rows = resample.resize_bilinear(wide[: self.inner_height], (self.height, side))
+        return rows, resample.resize_bilinear(wide[: self.inner_width], (self.width, side))
+
 
 def check_picture(picture: NDArray[Any]) -> None:
     """Refuse what is not a picture of grey levels or colours.

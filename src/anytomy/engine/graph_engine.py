@@ -14,9 +14,13 @@ import numpy as np
 from anytomy.core.errors import AnytomyError, MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+# From 8 prompts on a CPU gains nothing more, and each takes some 25 MB.
+BATCH = 8
 
 
 def runtimes() -> list[str]:
@@ -29,7 +33,8 @@ class GraphEngine:
 
     Args:
         folder: Holds `encoder.onnx` and `decoder.onnx`.
-        encoder: `openvino` or `onnxruntime`.
+        tuned: The folder of `decoder.onnx`, where it is another one.
+        encoder: `openvino` or `onnxruntime`; None to run the decoder alone.
         decoder: The same, for the decoder.
         threads: CPU threads.
         precision: `f32`; `bf16` runs OpenVINO parts in bfloat16 where the CPU can.
@@ -44,22 +49,23 @@ class GraphEngine:
         self,
         folder: Path,
         *,
-        encoder: str = "openvino",
+        tuned: Path | None = None,
+        encoder: str | None = "openvino",
         decoder: str = "onnxruntime",
         threads: int = 1,
         precision: str = "f32",
         compile_cache: Path | None = None,
     ) -> None:
         self.precision = precision
-        parts = dict.fromkeys((encoder, decoder))
+        parts = [part for part in dict.fromkeys((encoder, decoder)) if part]
         self.description = f"{'+'.join(parts)} cpu {precision} x{threads}"
-        self._encoder, self._decoder = (
-            _open(runtime, folder / f"{part}.onnx", threads, precision, compile_cache)
-            for part, runtime in (("encoder", encoder), ("decoder", decoder))
-        )
+        settings = (threads, precision, compile_cache)
+        self._encoder = open_graph(encoder, folder / "encoder.onnx", *settings) if encoder else None
+        self._decoder = open_graph(decoder, (tuned or folder) / "decoder.onnx", *settings)
 
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine`."""
+        assert self._encoder is not None, "opened without one"
         embedding: NDArray[np.float32] = self._encoder({"pixels": pixels})[0]
         return embedding
 
@@ -71,9 +77,34 @@ class GraphEngine:
         mask_input: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `Engine`."""
+        logits, scores = self._decode(embedding, coords, labels, mask_input)
+        return logits[0], scores[0]
+
+    @property
+    def batch(self) -> int:
+        """See `BatchEngine`."""
+        return BATCH
+
+    def decode_many(
+        self,
+        embedding: NDArray[np.float32],
+        coords: NDArray[np.float32],
+        labels: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See `BatchEngine`."""
+        logits, scores = self._decode(embedding, coords, labels, None)
+        return logits, scores
+
+    def _decode(
+        self,
+        embedding: NDArray[np.float32],
+        coords: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        mask_input: NDArray[np.float32] | None,
+    ) -> list[NDArray[np.float32]]:
         side = 4 * embedding.shape[-1]
         empty = np.zeros((1, 1, side, side), dtype=np.float32)
-        logits, scores = self._decoder(
+        return self._decoder(
             {
                 "embedding": embedding,
                 "coords": coords,
@@ -82,7 +113,6 @@ class GraphEngine:
                 "has_mask": np.array([mask_input is not None], dtype=np.float32),
             }
         )
-        return logits[0], scores[0]
 
 
 class _OpenVino:
@@ -125,9 +155,18 @@ class _OnnxRuntime:
 _RUNTIMES: dict[str, Any] = {"openvino": _OpenVino, "onnxruntime": _OnnxRuntime}
 
 
-def _open(runtime: str, path: Path, *settings: Any) -> Any:
+def open_graph(
+    runtime: str, path: Path, threads: int, precision: str, compile_cache: Path | None
+) -> Callable[[dict[str, NDArray[np.float32]]], list[NDArray[np.float32]]]:
+    """A graph as a function from named inputs to outputs.
+
+    Raises:
+        MissingDependencyError: If the runtime is not installed.
+        ModelError: If it cannot open the graph.
+    """
     try:
-        return _RUNTIMES[runtime](path, *settings)
+        opened: Callable[..., Any] = _RUNTIMES[runtime](path, threads, precision, compile_cache)
+        return opened
     except AnytomyError:
         raise
     except Exception as error:  # both raise types of their own

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 
 from anytomy.core.errors import OptionError, PromptError, UnsupportedPromptError
 from anytomy.engine.cache import EmbeddingCache, content_key
 from anytomy.engine.frame import Frame, PlanePrompt, check_picture
+from anytomy.engine.protocol import BatchEngine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from anytomy.engine.protocol import Engine
+    from anytomy.engine.answers import AnswerCache
+    from anytomy.engine.protocol import Engine, SemanticEngine
     from anytomy.zoo.card import ModelCard
 
 ENGINES = ("auto", "openvino", "onnxruntime", "torch")
@@ -33,10 +35,12 @@ class Embedding:
     Attributes:
         array: `(1, channels, grid, grid)`, float32.
         frame: How the picture lies in the model's input.
+        key: Hash of all that made it; empty where nobody asks.
     """
 
     array: NDArray[np.float32]
     frame: Frame
+    key: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,19 @@ class Decoded:
 
     logits: NDArray[np.float32]
     score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """What the decoder answers to single points, at its own resolution.
+
+    Attributes:
+        logits: `(points, masks, m, m)`: the three masks of a `best-of-three` model, else one.
+        scores: The model's own predicted IoU `(points, masks)`.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
 
 @runtime_checkable
@@ -75,28 +92,49 @@ class PromptableModel(Protocol):
         ...
 
 
+@runtime_checkable
+class ProposingModel(PromptableModel, Protocol):
+    """A `PromptableModel` that can be asked about many points of a picture at once, for automatic masks."""
+
+    @property
+    def batch(self) -> int:
+        """How many points at once pay off."""
+        ...
+
+    def propose(self, embedding: Embedding, points: NDArray[np.float64]) -> Proposals:
+        """All masks for each of the points `(n, 2)`, x and y in the picture's pixels, each a prompt alone."""
+        ...
+
+
 class LoadedModel:
-    """A `PromptableModel` of the SAM family: a card and an engine.
+    """A `ProposingModel` of the SAM family: a card and an engine.
 
     Args:
         card: The model card.
-        engine: What runs the weights.
+        engine: What runs the weights; a `SemanticEngine` where the card has classes.
         weights_sha256: Hash of the weights, for manifests and cache keys.
+        encoder_sha256: Hash of those that decide an embedding; all of them where not given. An adapter that
+            leaves the image encoder alone shares the embeddings of its base.
         cache: Where embeddings are kept.
+        answers: Where answers are kept, for work that asks the same again and again; nowhere by default.
     """
 
     def __init__(
         self,
         card: ModelCard,
-        engine: Engine,
+        engine: Engine | SemanticEngine,
         *,
         weights_sha256: str = "",
+        encoder_sha256: str | None = None,
         cache: EmbeddingCache | None = None,
+        answers: AnswerCache | None = None,
     ) -> None:
         self.card = card
         self.engine = engine
         self.weights_sha256 = weights_sha256
+        self.encoder_sha256 = encoder_sha256 or weights_sha256
         self.cache = cache or EmbeddingCache()
+        self.answers = answers
         self.encodings = 0
 
     @classmethod
@@ -109,6 +147,7 @@ class LoadedModel:
         threads: int | None = None,
         precision: str = "f32",
         cache: EmbeddingCache | None = None,
+        answers: AnswerCache | None = None,
     ) -> Self:
         """The model of a card: weights fetched, graphs built, engine opened.
 
@@ -119,6 +158,7 @@ class LoadedModel:
             threads: CPU threads; the cores that the process may use where None.
             precision: `f32`; `bf16` is faster on some CPUs, but its results differ from CPU to CPU.
             cache: Embedding cache; 256 MiB in memory where None.
+            answers: Keep answers too; see `AnswerCache`.
 
         Raises:
             OptionError: If there is no such engine, device or precision.
@@ -128,8 +168,15 @@ class LoadedModel:
         from anytomy.engine.opening import open_engine
 
         check_runtime(engine=engine, device=device, threads=threads, precision=precision)
-        opened, sha256 = open_engine(card, engine=engine, device=device, threads=threads, precision=precision)
-        return cls(card, opened, weights_sha256=sha256, cache=cache)
+        opened = open_engine(card, engine=engine, device=device, threads=threads, precision=precision)
+        return cls(
+            card,
+            opened.engine,
+            weights_sha256=opened.sha256,
+            encoder_sha256=opened.encoder_sha256,
+            cache=cache,
+            answers=answers,
+        )
 
     def encode(self, picture: NDArray[np.uint8]) -> Embedding:
         """The embedding of a picture; from the cache if it was encoded before.
@@ -145,13 +192,14 @@ class LoadedModel:
         frame = Frame.of((picture.shape[0], picture.shape[1]), card.input_size, card.preprocess)
         # An added card can be changed under its id; what it says of the input counts as well.
         fed = f"{card.architecture} {card.input_size} {card.preprocess}"
-        key = content_key(picture, self.weights_sha256, card.id, fed, self.engine.precision)
+        whose = card.id if self.encoder_sha256 == self.weights_sha256 else card.base_id
+        key = content_key(picture, self.encoder_sha256, whose, fed, self.engine.precision)
         array = self.cache.get(key)
         if array is None:
             array = self.engine.encode(frame.pixels(picture, card.preprocess))
             self.encodings += 1
             self.cache.put(key, array)
-        return Embedding(array, frame)
+        return Embedding(array, frame, key)
 
     def decode(self, embedding: Embedding, prompt: PlanePrompt) -> Decoded:
         """Logits of one object on the picture's pixels.
@@ -168,12 +216,73 @@ class LoadedModel:
         mask = None
         if prompt.mask is not None:
             mask = embedding.frame.mask_input(prompt.mask, 4 * embedding.array.shape[-1])
-        logits, scores = self.engine.decode(embedding.array, coords, labels, mask)
-        token = 0
         ambiguous = len(prompt.points) == 1 and prompt.kinds == ("points",)
+        logits, score = self._answer(embedding, coords, labels, mask, ambiguous=ambiguous)
+        return Decoded(embedding.frame.logits(logits), score)
+
+    def _answer(
+        self,
+        embedding: Embedding,
+        coords: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        mask: NDArray[np.float32] | None,
+        *,
+        ambiguous: bool,
+    ) -> tuple[NDArray[np.float32], float]:
+        """The selected mask's logits `(m, m)` and score, from memory where they were asked for before."""
+        key = ""
+        if self.answers is not None and embedding.key:
+            said = np.concatenate([coords.ravel(), labels.ravel(), *([] if mask is None else [mask.ravel()])])
+            key = content_key(said, embedding.key, self.weights_sha256, self.card.id)
+            known = self.answers.get(key)
+            if known is not None:
+                return known
+        logits, scores = cast("Engine", self.engine).decode(embedding.array, coords, labels, mask)
+        token = 0
         if self.card.mask_output == "best-of-three" and ambiguous:
             token = 1 + int(np.argmax(scores[1:]))
-        return Decoded(embedding.frame.logits(logits[token]), float(scores[token]))
+        answer = logits[token], float(scores[token])
+        if self.answers is not None and key:
+            self.answers.put(key, answer[0].copy(), answer[1])
+        return answer
+
+    def classify(self, embedding: Embedding) -> NDArray[np.float32]:
+        """Logits `(classes + 1, y, x)` on the picture's pixels of a model without prompts.
+
+        Channel 0 is the background; the class of a pixel is the channel of the largest logit.
+
+        Raises:
+            UnsupportedPromptError: If the model wants prompts.
+        """
+        if not self.card.classes:
+            raise UnsupportedPromptError(f"{self.card.title} finds nothing without prompts")
+        logits = cast("SemanticEngine", self.engine).classify(embedding.array)
+        return np.stack([embedding.frame.logits(channel) for channel in logits])
+
+    @property
+    def batch(self) -> int:
+        """See `ProposingModel`."""
+        return self.engine.batch if isinstance(self.engine, BatchEngine) else 1
+
+    def propose(self, embedding: Embedding, points: NDArray[np.float64]) -> Proposals:
+        """See `ProposingModel`.
+
+        Raises:
+            UnsupportedPromptError: If the model never learned points.
+        """
+        check_prompt_kinds(self.card, ("points",), "a point")
+        tokens = [embedding.frame.tokens(PlanePrompt(points=((float(x), float(y)),))) for x, y in points]
+        coords, labels = (np.concatenate(arrays) for arrays in zip(*tokens, strict=True))
+        if isinstance(self.engine, BatchEngine):
+            logits, scores = self.engine.decode_many(embedding.array, coords, labels)
+        else:
+            answers = [
+                cast("Engine", self.engine).decode(embedding.array, c[None], k[None], None)
+                for c, k in zip(coords, labels, strict=True)
+            ]
+            logits, scores = (np.stack(arrays) for arrays in zip(*answers, strict=True))
+        masks = slice(1, None) if self.card.mask_output == "best-of-three" else slice(0, 1)
+        return Proposals(logits[:, masks], scores[:, masks])
 
 
 def check_runtime(*, engine: str, device: str, threads: int | None, precision: str) -> None:
@@ -199,6 +308,11 @@ def check_prompt_kinds(card: ModelCard, kinds: Sequence[str], what: str = "the p
         UnsupportedPromptError: With the reason and the way out.
         PromptError: If there is nothing in the prompt.
     """
+    if card.classes:
+        raise UnsupportedPromptError(
+            f"{what} is given, but {card.title} takes no prompts: it finds {', '.join(card.classes)}",
+            hint="leave the prompts out, or choose a --model that takes them (anytomy models list)",
+        )
     if not kinds:
         raise PromptError(f"{what} is empty", hint="give a box, points or a mask")
     unknown = [kind for kind in kinds if kind not in card.prompts]

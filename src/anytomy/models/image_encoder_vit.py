@@ -121,11 +121,14 @@ class Block(nn.Module):
         self.attn = RelativePositionAttention(dim, heads, table_size)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = TransformerMlp(dim, int(dim * mlp_ratio), activation="gelu")
-        self.adapter = SamMed2dAdapter(dim) if adapter else None
+        self.adapter: nn.Module | None = SamMed2dAdapter(dim) if adapter else None
+        # Where a tuning method may put a module behind the attention; `adapter` runs beside the MLP.
+        self.attention_adapter: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, dim) to (B, H, W, dim)."""
-        x = x + self._attend(self.norm1(x))
+        attended = self._attend(self.norm1(x))
+        x = x + (attended if self.attention_adapter is None else self.attention_adapter(attended))
         normed = self.norm2(x)
         x = x + self.mlp(normed)
         if self.adapter is not None:

@@ -81,23 +81,42 @@ class MaskDecoder(nn.Module):
         Returns:
             The four masks and scores of each prompt.
         """
+        logits, tokens = self.masks(embedding, image_pos, prompts, dense)
+        return DecoderOutput(logits, self.iou_prediction_head(tokens[:, 0]))
+
+    def masks(
+        self, embedding: Tensor, image_pos: Tensor, prompts: Tensor, dense: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decode without scoring.
+
+        Args:
+            embedding: As in `forward`.
+            image_pos: As in `forward`.
+            prompts: As in `forward`; N may be 0.
+            dense: As in `forward`.
+
+        Returns:
+            A mask for each mask token (B, M, 4 * g, 4 * g), and all tokens afterwards (B, 1 + M + N, dim),
+            that of the score first.
+        """
         batch = prompts.shape[0]
         grid_h, grid_w = embedding.shape[2], embedding.shape[3]
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(batch, -1, -1), prompts], dim=1)
-        image = (embedding + dense).expand(batch, -1, -1, -1)
+        # Where all prompts share one image it stays one: the first attention takes it once for all of them.
+        image = embedding + dense
 
         tokens, image = self.transformer(
             tokens, image.flatten(2).transpose(1, 2), image_pos.flatten(2).transpose(1, 2)
-        )  # (B, 5 + N, dim), (B, g * g, dim)
+        )  # (B, 1 + M + N, dim), (B, g * g, dim)
 
         image = image.transpose(1, 2).reshape(batch, -1, grid_h, grid_w)
         upscaled = self.output_upscaling(image)  # (B, dim / 8, 4 * g, 4 * g)
         weights = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )  # (B, 4, dim / 8)
+        )  # (B, M, dim / 8)
         logits = (weights @ upscaled.flatten(2)).reshape(batch, -1, 4 * grid_h, 4 * grid_w)
-        return DecoderOutput(logits, self.iou_prediction_head(tokens[:, 0]))
+        return logits, tokens
 
 
 class Mlp(nn.Module):

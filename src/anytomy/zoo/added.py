@@ -120,7 +120,7 @@ def check_added(found: ModelCard, *, full: bool = False) -> Path:
 def card_as_toml(found: ModelCard) -> str:
     """A card as the text of its file."""
     values = found.to_dict()
-    for name in ("source", "builtin"):
+    for name in ("source", "builtin", "adapter"):
         del values[name]
     if values["weights"]["wheel"] is None:
         del values["weights"]["wheel"]

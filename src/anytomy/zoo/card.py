@@ -6,6 +6,7 @@ fed the wrong way: a missing field, an unknown one or a wrong type is an error t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tomllib
@@ -16,9 +17,11 @@ from typing import Any
 
 from anytomy.core.errors import ModelError
 from anytomy.io.toml_table import Table
+from anytomy.models.adapters.folder import AdapterCard
 
 __all__ = [
     "ARCHITECTURES",
+    "Adapter",
     "ModelCard",
     "Preprocess",
     "Training",
@@ -130,11 +133,24 @@ class Training:
 
 
 @dataclass(frozen=True)
-class ModelCard:
-    """All that is known of one model.
+class Adapter:
+    """What was tuned on a model.
 
     Attributes:
-        id: What the user types.
+        folder: Where it lies.
+        card: What it is.
+    """
+
+    folder: Path
+    card: AdapterCard
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that is known of one model, or of one with an adapter.
+
+    Attributes:
+        id: What the user types; with an adapter the reference, `litemedsam+DIR`.
         title: Name for people.
         summary: One line.
         architecture: A name of `ARCHITECTURES`.
@@ -149,8 +165,10 @@ class ModelCard:
         intensity: Policy per modality in the option syntax; `default` is always there.
         training: Data it saw.
         unverified: Dotted fields that nobody here could check.
+        stands_in_for: Ids of models in whose place this one answers prompts that they never learned.
         source: The card's file.
         builtin: Whether it came with Anytomy.
+        adapter: What was tuned on it; `weights` and `preprocess` are those of the base then.
     """
 
     id: str
@@ -168,8 +186,28 @@ class ModelCard:
     intensity: Mapping[str, str]
     training: Training
     unverified: tuple[str, ...] = ()
+    stands_in_for: tuple[str, ...] = ()
     source: Path = field(default=Path(), compare=False)
     builtin: bool = True
+    adapter: Adapter | None = None
+
+    @property
+    def base_id(self) -> str:
+        """The id of the model that has the weights: its own without an adapter."""
+        return self.id if self.adapter is None else self.adapter.card.base
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the model finds without prompts, in the order of its channels; empty for most models."""
+        return () if self.adapter is None else self.adapter.card.classes
+
+    def weights_sha256(self, checkpoint: str) -> str:
+        """Hash of all weights, given that of the checkpoint; another adapter gives another hash."""
+        if self.adapter is None:
+            return checkpoint
+        mine = self.adapter.card
+        parts = [checkpoint, mine.weights_sha256, mine.method, mine.mode, *mine.classes, "", *mine.routes]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def intensity_for(self, modality: str | None) -> str:
         """The intensity policy of a modality (any case) in the option syntax, or the default."""
@@ -183,6 +221,8 @@ class ModelCard:
         """The card as JSON-able values."""
         values = asdict(self)
         values["source"] = str(self.source)
+        if self.adapter is not None:
+            values["adapter"] = {"folder": str(self.adapter.folder), **self.adapter.card.to_dict()}
         return values
 
 
@@ -231,6 +271,7 @@ def card_from_toml(text: str, *, source: Path, builtin: bool) -> ModelCard:
         intensity=_intensity(top.table("intensity")),
         training=_training(top.table("training")),
         unverified=top.texts("unverified"),
+        stands_in_for=top.texts("stands_in_for"),
         source=source,
         builtin=builtin,
     )
