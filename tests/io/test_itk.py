@@ -285,3 +285,26 @@ class TestLabels:
         written = read(tmp_path / f"out{ending}")
         assert written.array.shape == (1, 3, 2)
         assert written.geometry.is_close(geometry, rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", ["0", "nan", "inf"])
+class TestVoxelSizes:
+    """A size that is none is an error, not 1 mm."""
+
+    def test_nrrd(self, tmp_path: Path, size: str) -> None:
+        for place in (
+            f"spacings: 1 1 {size}",
+            f"space dimension: 3\nspace directions: (1,0,0) (0,1,0) (0,0,{size})",
+        ):
+            head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 8 7 6\nencoding: raw\n{place}\n\n"
+            (tmp_path / "a.nrrd").write_bytes(head.encode() + bytes(8 * 7 * 6))
+            with pytest.raises(GeometryError, match=r"a\.nrrd says that voxels measure .* along axis 2"):
+                read(tmp_path / "a.nrrd")
+
+    def test_meta_image(self, tmp_path: Path, size: str) -> None:
+        head = f"NDims = 3\nDimSize = 8 7 6\nElementSpacing = 1 1 {size}\nElementType = MET_UCHAR\n"
+        (tmp_path / "a.mha").write_bytes(
+            f"ObjectType = Image\n{head}ElementDataFile = LOCAL\n".encode() + bytes(336)
+        )
+        with pytest.raises(GeometryError, match=rf"a\.mha says that voxels are {size} mm wide"):
+            read(tmp_path / "a.mha")

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anytomy.core.errors import ImageReadError
+from anytomy.core.errors import GeometryError, ImageReadError
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
 from anytomy.io import nrrd_header
 from anytomy.io.atomic import atomic_path
 from anytomy.io.detect import ending, is_gzipped, read_head
 from anytomy.io.frames import choose_frame, refuse_series
+from anytomy.io.nrrd_header import is_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _META = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=")
 _META_BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8}
+_META_TYPES = {"uint8": "MET_UCHAR", "uint16": "MET_USHORT", "float32": "MET_FLOAT"}
 _COLOUR_KINDS = ("rgb-color", "3-color", "rgba-color", "4-color", "vector", "3-vector", "4-vector", "")
 
 
@@ -56,7 +58,7 @@ def read(
     Raises:
         ImageReadError: For truncated or missing voxels, other axes, several volumes without a choice.
         OptionError: For a choice that is out of range.
-        GeometryError: For a sheared grid.
+        GeometryError: For a sheared grid, and voxel sizes that are 0 or no numbers.
     """
     refuse_series(path, series)
     is_nrrd = read_head(path).startswith(b"NRRD")
@@ -67,6 +69,7 @@ def read(
     fields = nrrd_header.read_fields(path) if is_nrrd else {}
     if is_nrrd:
         _check_data_file(path, fields.get("data file", fields.get("datafile", "")))
+        nrrd_header.check_sizes(path, fields)
     else:
         _check_meta_voxels(path)
     array, geometry, axes, components = _load(path, is_nrrd=is_nrrd)
@@ -161,6 +164,11 @@ def _check_meta_voxels(path: Path) -> None:
             if name.strip() == "ElementDataFile":
                 break
         start = file.tell()
+    for name in ("ElementSpacing", "ElementSize"):
+        if bad := [v for v in fields.get(name, "").split() if not is_size(v)]:
+            raise GeometryError(
+                f"{path} says that voxels are {bad[0]} mm wide", hint=f"write true sizes into {name}"
+            )
     data = fields.get("ElementDataFile", "")
     if not data:
         raise ImageReadError(f"{path} is truncated: its header ends before ElementDataFile")
@@ -190,13 +198,13 @@ def _check_meta_voxels(path: Path) -> None:
 
 
 def write(path: Path, labels: NDArray[Any], image: Image) -> None:
-    """Write a label map as NRRD or MHA, by the path's ending.
+    """Write a label map, or a map of other values, as NRRD or MHA, by the path's ending.
 
     An image that came from a file with two axes gives two axes; any other keeps its place in three.
 
     Args:
         path: Where to write: `.nrrd` or `.mha`; see `write_mhd` for the pair.
-        labels: `(z, y, x)` or `(y, x)` on the image's grid, uint8 or uint16.
+        labels: `(z, y, x)` or `(y, x)` on the image's grid, uint8, uint16 or float32.
         image: What was segmented.
     """
     values = _on_axes_of(labels, image)
@@ -270,7 +278,7 @@ def _meta_header(values: NDArray[Any], geometry: Geometry, packed_size: int, dat
         "AnatomicalOrientation": geometry.orientation.translate(str.maketrans("LRPASI", "RLAPIS")),
         "ElementSpacing": _numbers(geometry.spacing_xyz_mm[:axes]),
         "DimSize": " ".join(map(str, values.shape[::-1])),
-        "ElementType": {"uint8": "MET_UCHAR", "uint16": "MET_USHORT"}[values.dtype.name],
+        "ElementType": _META_TYPES[values.dtype.name],
         "ElementDataFile": data_file,
     }
     if axes == 2:

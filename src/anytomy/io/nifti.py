@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from anytomy.core.errors import AnytomyWarning, ImageReadError
+from anytomy.core.errors import AnytomyWarning, GeometryError, ImageReadError
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
 from anytomy.io.detect import ending, open_plain, stem
@@ -59,11 +59,12 @@ def read(
     Raises:
         ImageReadError: For missing halves, truncated data, more than four axes and 4D without a choice.
         OptionError: For a choice that is out of range.
-        GeometryError: For a sheared or singular affine.
+        GeometryError: For a sheared or singular affine, and voxel sizes that are 0 or no numbers.
     """
     refuse_series(path, series)
     header_path, data_path = _pair(path)
     stored = _read_header(header_path)
+    _check_sizes(path, stored)
     header, complaints = _repaired(stored)
     for complaint in complaints:
         warnings.warn(f"{header_path}: {complaint}", AnytomyWarning, stacklevel=3)
@@ -119,6 +120,18 @@ def _repaired(stored: Any) -> tuple[Any, list[str]]:
     logger.addHandler(handler)
     header.check_fix(logger=logger, error_level=logging.ERROR)
     return header, complaints
+
+
+def _check_sizes(path: Path, stored: Any) -> None:
+    """Refuse sizes of 0 where the grid hangs on them: a repair would make up how thick slices are."""
+    if int(stored["sform_code"]) > 0:
+        return
+    for axis, size, count in zip("xyz", stored["pixdim"][1:4], stored["dim"][1:4], strict=True):
+        if count > 1 and axis in "xyz"[: int(stored["dim"][0])] and not (np.isfinite(size) and size != 0):
+            raise GeometryError(
+                f"{path} says that voxels are {size:g} mm along {axis}",
+                hint="write the true size into the header (pixdim)",
+            )
 
 
 def _squeezed(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -200,14 +213,14 @@ def _geometry(header: Any) -> Geometry:
 
 
 def write(path: Path, labels: NDArray[Any], image: Image) -> None:
-    """Write a label map as one file, compressed where the path ends in `.gz`.
+    """Write a label map, or a map of other values, as one file, compressed where the path ends in `.gz`.
 
     Of a NIfTI image the header is written again: everything that places the voxels (qform, sform, pixdim,
     units) is unchanged to the byte. Of any other image qform and sform are its grid, as scanner positions.
 
     Args:
         path: Where to write.
-        labels: `(z, y, x)` or `(y, x)` on the image's grid, uint8 or uint16.
+        labels: `(z, y, x)` or `(y, x)` on the image's grid; uint8 or uint16, or float32, which are no labels.
         image: What was segmented.
     """
     header = _label_header(labels.dtype, image)
@@ -232,7 +245,7 @@ def _label_header(dtype: np.dtype[Any], image: Image) -> Any:
     header["magic"] = _SINGLE[int(header["sizeof_hdr"])]
     header["scl_slope"], header["scl_inter"] = 1.0, 0.0
     header["cal_min"] = header["cal_max"] = 0.0
-    header["intent_code"], header["intent_name"] = _INTENT_LABEL, b""
+    header["intent_code"], header["intent_name"] = _INTENT_LABEL if dtype.kind == "u" else 0, b""
     header["intent_p1"] = header["intent_p2"] = header["intent_p3"] = 0.0
     return header
 

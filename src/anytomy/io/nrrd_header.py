@@ -8,11 +8,13 @@ The format: https://teem.sourceforge.net/nrrd/format.html
 from __future__ import annotations
 
 import gzip
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anytomy.core.errors import GeometryError
 from anytomy.io.detect import open_plain
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from anytomy.core.geometry import Geometry
 
 _LONGEST = 1 << 20
-_TYPES = {"uint8": "unsigned char", "uint16": "unsigned short"}
+_TYPES = {"uint8": "unsigned char", "uint16": "unsigned short", "float32": "float"}
 # Fields that place voxels: one entry for the whole grid, or one for each axis.
 _OF_SPACE = ("space", "space dimension", "space origin", "space units")
 _OF_AXES = ("space directions", "spacings", "axis mins", "axis maxs", "centerings", "centers", "units")
@@ -70,6 +72,41 @@ def spatial_axes(fields: Mapping[str, str]) -> list[int]:
     ]
 
 
+def is_size(text: str) -> bool:
+    """Whether a text is a number that a voxel can measure."""
+    return math.isfinite(_float(text)) and _float(text) != 0
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def check_sizes(path: Path, fields: Mapping[str, str]) -> None:
+    """Refuse voxel sizes of 0 or NaN along axes that lie in space: ITK would read 1 mm.
+
+    Raises:
+        GeometryError: Names the axis.
+    """
+    sizes, has_kinds = entries(fields.get("sizes", "")), "kinds" in fields
+    spacings, directions = entries(fields.get("spacings", "")), entries(fields.get("space directions", ""))
+    for axis in spatial_axes(fields):
+        # Without kinds a short axis may be that of colours, which have no size.
+        if not has_kinds and sizes[axis : axis + 1] and sizes[axis] in ("1", "2", "3", "4"):
+            continue
+        said = spacings[axis] if axis < len(spacings) else "1"
+        if is_size(said) and axis < len(directions):
+            said = directions[axis]
+        vector = said.strip("()").split(",")
+        if any(not math.isfinite(_float(v)) for v in vector) or not any(map(_float, vector)):
+            raise GeometryError(
+                f"{path} says that voxels measure {said} along axis {axis}, expected numbers other than 0",
+                hint="write the true size into the header",
+            )
+
+
 def same_place(fields: Mapping[str, str]) -> dict[str, str]:
     """The fields that place the voxels of a file, word for word, for its spatial axes alone.
 
@@ -112,7 +149,7 @@ def write(
     Args:
         path: Where to write.
         planes: The values in parts, slowest axis first, so that no second copy of all is needed.
-        dtype: uint8 or uint16.
+        dtype: uint8, uint16 or float32.
         sizes: Length of each axis, fastest first.
         kinds: What each axis is (`domain`, `list`).
         place: Fields from `same_place` or `place_of`.

@@ -40,13 +40,13 @@ class Labelled(NamedTuple):
 
 
 def read_objects(path: Path) -> Labelled:
-    """Read masks: a label map, a `.seg.nrrd` or npz with objects that overlap, a DICOM segmentation.
+    """Read masks: a label map; objects that overlap in `.seg.nrrd`, npz, COCO JSON; a DICOM segmentation.
 
     Raises:
         ImageReadError: As `read`, and if values are no ids (whole numbers from 0 to 65535).
         GeometryError: As `read`.
     """
-    from anytomy.io import detect, dicom_seg_read, npz
+    from anytomy.io import coco, detect, dicom_seg_read, npz
     from anytomy.io.labels import read_labels
 
     head = detect.read_head(path) if path.is_file() else b""
@@ -55,6 +55,9 @@ def read_objects(path: Path) -> Labelled:
         return Labelled(_label_image(segments, "dicom-seg"), segments)
     if npz.matches(path, head):
         return _npz(path)
+    if path.suffix.lower() == ".json":
+        segments = coco.read_segments(path)
+        return Labelled(_label_image(segments, ""), segments)
     if head.startswith(b"NRRD"):
         found = _seg_nrrd(path)
         if found is not None:

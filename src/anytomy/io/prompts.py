@@ -3,15 +3,16 @@
     {"objects": [
         {"id": 1, "name": "liver", "box": [40, 60, 210, 190], "slice": 41, "z": [30, 60]},
         {"id": 2, "name": "cyst", "points": [[88, 120, 41, 1], [95, 140, 41, 0]]},
-        {"id": 3, "mask": "guess.nii.gz", "mask_value": 3}],
+        {"id": 3, "mask": "guess.nii.gz", "mask_value": 3},
+        {"id": 4, "name": "aorta", "boxes": {"20": [88, 91, 110, 112], "41": [90, 96, 111, 116]}}],
      "combine": ["healthy liver = liver - cyst"]}
 
 Coordinates are 0-based pixels `x, y[, z]` of the file. A point is `[x, y, label]`, in a volume
 `[x, y, z, label]` or, with `slice`, `[x, y, label]`; the label is 1 (object) or 0 (background). Boxes have
 four or, in a volume, six numbers and exclusive ends; `"box_format"` (for the file or an object) says where
-they come in another form: `xyxy-inclusive` or `xywh`. A mask is a file beside the JSON. `"combine"` makes
-objects of others (`anytomy.core.combination`); with an id of its own one is written
-`{"name": "healthy liver", "expression": "liver - cyst", "id": 9}`.
+they come in another form: `xyxy-inclusive` or `xywh`. `"boxes"` has those of several key slices. A mask is a
+file beside the JSON. `"combine"` makes objects of others (`anytomy.core.combination`); with an id of its own
+one is written `{"name": "healthy liver", "expression": "liver - cyst", "id": 9}`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 BOX_FORMATS = ("xyxy", "xyxy-inclusive", "xywh")
 _TOP_KEYS = ("objects", "box_format", "combine")
-_KEYS = ("id", "name", "box", "box_format", "points", "slice", "z", "mask", "mask_value")
+_KEYS = ("id", "name", "box", "boxes", "box_format", "points", "slice", "z", "mask", "mask_value")
 _COMBINATION_KEYS = ("name", "expression", "id")
 _EXAMPLE = 'write {"objects": [{"box": [x0, y0, x1, y1]}]}'
 
@@ -174,7 +175,7 @@ def _prompt(entry: Any, box_format: str, *, is_volume: bool, folder: Path | None
     _check_keys(entry, _KEYS)
     held = {key: value for key, value in entry.items() if value is not None}
     if not is_volume:
-        for key in ("slice", "z"):
+        for key in ("slice", "z", "boxes"):
             if key in held:
                 raise PromptError(f"'{key}' is for volumes, and the image is 2D", hint="leave it out")
     if not isinstance(held.get("name", ""), str):
@@ -184,6 +185,7 @@ def _prompt(entry: Any, box_format: str, *, is_volume: bool, folder: Path | None
     box, mask = held.get("box"), None
     if box is not None:
         box = _converted(box, _box_format(held.get("box_format", box_format)))
+    boxes = _key_boxes(held.get("boxes", {}), _box_format(held.get("box_format", box_format)))
     points, labels = _points(held.get("points", ()), is_volume=is_volume, in_slice="slice" in held)
     if "mask" in held:
         mask = _mask(held["mask"], held.get("mask_value"), folder)
@@ -196,10 +198,20 @@ def _prompt(entry: Any, box_format: str, *, is_volume: bool, folder: Path | None
         z=held.get("z"),
         id=held.get("id"),
         name=held.get("name") or None,
+        boxes=boxes,
     )
     if not is_volume and prompt.box is not None and len(prompt.box) == 6:
         raise PromptError("a box of six numbers is for volumes, and the image is 2D", hint="give x0,y0,x1,y1")
     return prompt
+
+
+def _key_boxes(values: Any, box_format: str) -> dict[int, Any]:
+    """Boxes by slice; JSON has no keys but texts."""
+    if not isinstance(values, Mapping) or not all(str(key).strip().isdigit() for key in values):
+        raise PromptError(
+            f"expected boxes by slice, got {_short(values)}", hint='write {"12": [x0, y0, x1, y1]}'
+        )
+    return {int(key): _converted(box, box_format) for key, box in values.items()}
 
 
 def _points(
@@ -311,6 +323,8 @@ def prompt_to_dict(prompt: Prompt, *, mask: str | None = None) -> dict[str, Any]
         entry["name"] = prompt.name
     if prompt.box is not None:
         entry["box"] = [_plain(v) for v in prompt.box]
+    if prompt.boxes:
+        entry["boxes"] = {str(s): [_plain(v) for v in box] for s, box in prompt.boxes.items()}
     if prompt.points:
         pairs = zip(prompt.points, prompt.labels, strict=True)
         entry["points"] = [[*(_plain(v) for v in point), label] for point, label in pairs]

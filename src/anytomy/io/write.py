@@ -38,10 +38,11 @@ _WRITERS = {
     ".npz": "npz",
     ".seg.dcm": "dicom_seg",
     ".dcm": "dicom_seg",
+    ".json": "coco",
 }
-_KEEPS_OVERLAPS = (".seg.nrrd", ".npz", ".seg.dcm", ".dcm")
+_KEEPS_OVERLAPS = (".seg.nrrd", ".npz", ".seg.dcm", ".dcm", ".json")
 _FOR_DICOM_ONLY = (".seg.dcm", ".dcm")
-_FLAT = (".png",)
+_FLAT = (".png", ".json")
 
 
 def endings() -> tuple[str, ...]:
@@ -86,7 +87,8 @@ def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[P
 
     One label map, whose values are the objects' ids; segments numbered from 1 in DICOM. Objects that overlap
     and were kept whole (`overlap="keep"`) become layers in `.seg.nrrd`, overlapping segments in `.seg.dcm`,
-    separate masks in `.npz`, and elsewhere one file of zeros and ones for each, named `STEM_ID_NAME.ENDING`.
+    separate masks in `.npz` and `.json` (COCO), and elsewhere one file of zeros and ones for each, named
+    `STEM_ID_NAME.ENDING`.
 
     Args:
         path: Where to write; its ending chooses the format. Missing folders are created.

@@ -1,0 +1,1 @@
+"""Automatic masks: every object of a picture, without a prompt from a person."""
