@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anytomy.evaluation.bench.everything import EVERYTHING
 from anytomy.evaluation.bench.objects import ABSENT, BEYOND, MEASURED, SMALL
 from anytomy.evaluation.bench.summary import MIXED, WEAK, Setting, counts
 from anytomy.report.bench_results import Extent
@@ -199,14 +200,15 @@ def instance_table(results: BenchResults) -> Html | None:
     cells = {name: results.instances(name) for name in INSTANCES}
     if not cells["ap"]:
         return None
-    several = len(results.settings) > 1
+    settings = {cell.setting for cell in cells["ap"]}
+    several = len(settings | set(results.settings)) > 1
     columns = [Column("structure"), Column("data set"), *([Column("setting")] if several else [])]
     columns += numbers("patients", "images", *(NAMES[name] for name in INSTANCES))
     rows = [
         [
             first.structure,
             first.dataset,
-            *([setting_label(results, first.setting)] if several else []),
+            *([_instance_label(results, first.setting)] if several else []),
             f"{first.interval.patients:,}",
             f"{first.objects:,}",
             *(shown(cell_estimate(cells[name][place])) for name in INSTANCES),
@@ -217,7 +219,19 @@ def instance_table(results: BenchResults) -> Html | None:
         "Each true object was prompted on its own, so that these say how well objects are told apart and"
         " outlined, not how well they are found. Means by patient with bootstrap intervals."
     )
+    if any(setting.prompt == EVERYTHING for setting in settings):
+        caption += (
+            " With `everything` nobody prompted and all labelled objects count, so that it says how well they"
+            " are found too."
+        )
     return table(caption, columns, rows, dense=True)
+
+
+def _instance_label(results: BenchResults, setting: Setting) -> Html | str:
+    """A setting in words; `everything` has no other results by which settings could be told apart."""
+    if setting.prompt == EVERYTHING:
+        return f"{setting.model}, {EVERYTHING}"
+    return setting_label(results, setting) if results.words(setting) else setting.prompt
 
 
 def curve_table(results: BenchResults, found: Sequence[Curve]) -> Html:

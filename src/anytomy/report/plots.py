@@ -155,7 +155,7 @@ def curves_plot(
     """
     left, right, top, bottom = 70.0, WIDTH - 20.0, 34.0, 300.0
     values = [v for s in series for _, i in s.points for v in (i.mean, i.low, i.high) if math.isfinite(v)]
-    ticks = _ticks(min([*values, *([0.0] if zero else [])]), max([*values, *([0.0] if zero else [])]))
+    ticks = round_ticks(min([*values, *([0.0] if zero else [])]), max([*values, *([0.0] if zero else [])]))
     scale = (bottom - top) / (ticks[-1] - ticks[0])
 
     def height(value: float) -> float:
@@ -199,7 +199,7 @@ def _series(number: int, points: Sequence[tuple[float, float, float, float]]) ->
     return parts
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """Round numbers that enclose a range, about six."""
     span = max(high - low, 0.02)
     step = 10.0 ** math.floor(math.log10(span / 5))

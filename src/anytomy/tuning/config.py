@@ -1,0 +1,256 @@
+"""What decides the result of a tuning run: `TuneConfig`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from anytomy.core.errors import OptionError
+
+MODES = ("promptable", "semantic")
+LOSSES = ("dice-ce", "dice-focal")
+SCHEDULES = ("cosine", "poly", "constant")
+AUGMENTATIONS = ("none", "flips", "light", "strong")
+FLIPS = ("auto", "none", "x", "y", "xy")
+PROMPT_KINDS = ("box", "points", "clicks", "box-clicks")
+"""`clicks` and `box-clicks` go on with corrective clicks, `points` are given at once."""
+
+DEFAULT_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """All that decides the result; threads, memory and the place of the output do not.
+
+    Attributes:
+        model: Reference of the base: `ID`, or `ID+DIR` to go on from an adapter.
+        data: Ids of data sets.
+        method: Tuning methods joined by `+`, see `anytomy.models.adapters.registry`.
+        mode: `promptable` or `semantic` (no prompt, a channel for each class).
+        classes: Structures to learn; all that are labelled where empty. Their order is that of the channels.
+        train: Training cases, whole patients; all of the training split where None. Validation patients are
+            among them.
+        validate: Share of the training patients that choose the best step instead of training.
+        test: Most test cases; all where None, none where 0.
+        fold: `(number, of)`: a fold by patient in place of the stored split; None for the split.
+        steps: Optimiser steps; `DEFAULT_STEPS` where neither this nor `max_minutes` is given.
+        max_minutes: Time for embeddings and steps together, over all restarts; the steps end with it.
+        batch: Samples of a step, whatever fits into memory at once.
+        lr: Peak learning rate; by mode where None.
+        weight_decay: Of AdamW.
+        warmup: Share of the run in which the rate rises.
+        schedule: `cosine`, `poly` (power 0.9) or `constant`.
+        ema: Decay of the moving average of the weights that is validated and kept; 0 for none.
+        clip: Largest norm of the gradients.
+        every: Steps between validations; a twentieth of the run where None.
+        patience: Validations without a better one before the run ends; 0 for never.
+        loss: `dice-ce` or `dice-focal`.
+        score_weight: Weight of the regression of the model's own IoU score (promptable).
+        prompts: Kinds of prompts and how often each is drawn; by what the base has learned where empty.
+        rounds: Prompts of an object in one step with `clicks` and `box-clicks`.
+        jitter: Most pixels, at a scale of 1024, that a box is grown on each side.
+        feed_mask: Whether corrective clicks come with the mask of the round before.
+        augment: `none`, `flips`, `light` or `strong`.
+        flips: Axes that may be flipped: `auto` does not mix up left and right, or head and foot.
+        copies: Variants of each picture whose embeddings are cached when the encoder is frozen; the first is
+            the picture itself.
+        empty: Share of the samples without any object (semantic).
+        least: Smallest object in pixels of its slice.
+        most_slices: Most slices of a volume that are trained on, evenly spread; all where None.
+        axis: The file's axis that slices run along.
+        intensity: As in `segment`.
+        routes: Prompt kinds that keep the base's weights in the adapter, `("box",)` say; the base answers
+            them in training too.
+        seed: Of all randomness.
+    """
+
+    model: str
+    data: tuple[str, ...]
+    method: str = "decoder"
+    mode: str = "promptable"
+    classes: tuple[str, ...] = ()
+    train: int | None = None
+    validate: float = 0.2
+    test: int | None = None
+    fold: tuple[int, int] | None = None
+    steps: int | None = None
+    max_minutes: float | None = None
+    batch: int = 4
+    lr: float | None = None
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    schedule: str = "cosine"
+    ema: float = 0.99
+    clip: float = 1.0
+    every: int | None = None
+    patience: int = 0
+    loss: str = "dice-ce"
+    score_weight: float = 1.0
+    prompts: Mapping[str, float] = field(default_factory=dict)
+    rounds: int = 3
+    jitter: int = 20
+    feed_mask: bool = True
+    augment: str = "light"
+    flips: str = "auto"
+    copies: int = 6
+    empty: float = 0.15
+    least: int = 20
+    most_slices: int | None = None
+    axis: str = "z"
+    intensity: str = "auto"
+    routes: tuple[str, ...] = ()
+    seed: int = 0
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether it learns classes instead of prompts."""
+        return self.mode == "semantic"
+
+    @property
+    def rate(self) -> float:
+        """The peak learning rate: 5e-4 for new heads (AutoSAM), 1e-4 for what is trained on (MedSAM)."""
+        if self.lr is not None:
+            return self.lr
+        return 5e-4 if self.is_semantic else 1e-4
+
+    @property
+    def most_steps(self) -> int | None:
+        """The number of steps; None where only time ends the run."""
+        return DEFAULT_STEPS if self.steps is None and self.max_minutes is None else self.steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    def check(self) -> None:
+        """Find what is wrong with the values alone.
+
+        Raises:
+            OptionError: With the values that there are.
+        """
+        for name, value, choices in (
+            ("mode", self.mode, MODES),
+            ("loss", self.loss, LOSSES),
+            ("schedule", self.schedule, SCHEDULES),
+            ("augmentation", self.augment, AUGMENTATIONS),
+            ("flips", self.flips, FLIPS),
+        ):
+            if value not in choices:
+                raise OptionError(f"expected a {name} of {', '.join(choices)}, got {value!r}")
+        if not self.data:
+            raise OptionError("expected at least one data set to tune on, got none")
+        for name, number, low, high in self._ranges():
+            if number is not None and not (math.isfinite(number) and low <= number <= high):
+                raise OptionError(f"expected {name} from {low:g} to {high:g}, got {number:g}")
+        if self.fold is not None and not (1 <= self.fold[0] <= self.fold[1] and self.fold[1] >= 2):
+            raise OptionError(f"expected a fold like 1/3, got {self.fold[0]}/{self.fold[1]}")
+        unknown = [kind for kind in self.prompts if kind not in PROMPT_KINDS]
+        if unknown:
+            raise OptionError(f"expected prompts of {', '.join(PROMPT_KINDS)}, got {unknown[0]!r}")
+        if self.prompts and not sum(self.prompts.values()) > 0:
+            raise OptionError("expected at least one kind of prompt with a weight above 0")
+        if self.routes and self.is_semantic:
+            raise OptionError("routes are for promptable models", hint="leave them out, or --mode promptable")
+
+    def _ranges(self) -> tuple[tuple[str, float | None, float, float], ...]:
+        return (
+            ("training cases", self.train, 1, 1e9),
+            ("a share of validation patients", self.validate, 0, 0.9),
+            ("test cases", self.test, 0, 1e9),
+            ("steps", self.steps, 1, 1e9),
+            ("minutes", self.max_minutes, 0.01, 1e6),
+            ("a batch", self.batch, 1, 1024),
+            ("a learning rate", self.lr, 1e-9, 10),
+            ("a weight decay", self.weight_decay, 0, 10),
+            ("a warm-up", self.warmup, 0, 1),
+            ("a decay of the average", self.ema, 0, 0.99999),
+            ("a norm of the gradients", self.clip, 1e-6, 1e6),
+            ("steps between validations", self.every, 1, 1e9),
+            ("a patience", self.patience, 0, 1e9),
+            ("rounds", self.rounds, 1, 20),
+            ("a jitter", self.jitter, 0, 200),
+            ("copies", self.copies, 1, 64),
+            ("a share of empty slices", self.empty, 0, 0.9),
+            ("the smallest object", self.least, 1, 1e9),
+            ("slices", self.most_slices, 1, 1e9),
+            ("a seed", self.seed, 0, 2**63),
+            ("a score weight", self.score_weight, 0, 100),
+            *((f"a weight of {kind}", weight, 0, 1e6) for kind, weight in self.prompts.items()),
+        )
+
+
+def read_recipe(text: str) -> dict[str, Any]:
+    """A recipe, some fields of a `TuneConfig` as TOML; `from_dict` checks them.
+
+    Raises:
+        OptionError: It is not TOML.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"expected a recipe in TOML: {error}") from error
+
+
+def from_dict(values: Mapping[str, Any]) -> TuneConfig:
+    """The inverse of `TuneConfig.to_dict`.
+
+    Raises:
+        OptionError: A field is missing, unknown or of another type.
+    """
+    known = TuneConfig.__dataclass_fields__
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise OptionError(
+            f"expected fields of a tuning run, got {unknown[0]!r}", hint=f"there are {', '.join(known)}"
+        )
+    missing = [name for name in ("model", "data") if name not in values]
+    if missing:
+        raise OptionError(f"expected the field {missing[0]!r} of a tuning run, but it is missing")
+    made: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    config = TuneConfig(**made)
+    try:
+        config.check()
+    except (TypeError, ValueError) as error:
+        if isinstance(error, OptionError):
+            raise
+        raise OptionError(f"a field of the tuning run has a value of another type: {error}") from error
+    return config
+
+
+def parse_fold(text: str) -> tuple[int, int]:
+    """`1/3` as `(1, 3)`.
+
+    Raises:
+        OptionError: If it is something else.
+    """
+    found = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
+    if found is None:
+        raise OptionError(f"expected a fold like 1/3, got {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def parse_prompts(text: str) -> dict[str, float]:
+    """`box=2,clicks=1`, or names alone, each as likely.
+
+    Raises:
+        OptionError: If a kind or a weight is none.
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        kind, equals, weight = part.partition("=")
+        try:
+            found[kind.strip()] = float(weight) if equals else 1.0
+        except ValueError:
+            raise OptionError(f"expected a weight in {part!r}, box=2 say") from None
+        if kind.strip() not in PROMPT_KINDS:
+            raise OptionError(f"expected prompts of {', '.join(PROMPT_KINDS)}, got {kind.strip()!r}")
+    return found

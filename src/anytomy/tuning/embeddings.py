@@ -1,0 +1,118 @@
+"""Embeddings of a frozen encoder, made once in half precision and kept on disk by content."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from anytomy.engine.cache import EmbeddingCache
+from anytomy.engine.frame import Frame
+from anytomy.engine.model import LoadedModel
+from anytomy.zoo.home import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from anytomy.tuning.sampler import Sampler
+    from anytomy.tuning.samples import Sample, Samples
+
+BYTES_A_VALUE = 2
+
+
+def half(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is left of an embedding on disk: whether it was read or has just been made must not matter."""
+    return embedding.astype(np.float16).astype(np.float32)
+
+
+class EmbeddingBank:
+    """Embeddings by picture; what is on disk is never encoded again, by this run or by a later one.
+
+    Args:
+        model: Encodes; its cache holds one embedding in memory and the others on disk.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+
+    @classmethod
+    def of(cls, model: LoadedModel, disk_bytes: int) -> Self:
+        """The bank of a model.
+
+        Args:
+            model: The base, on whatever encodes fastest.
+            disk_bytes: Most that is kept.
+        """
+        # Apart from those of `segment --cache-embeddings`, which has a limit of its own.
+        folder = cache_dir("embeddings") / "tuning"
+        cache = EmbeddingCache(memory_bytes=0, directory=folder, disk_bytes=disk_bytes)
+        apart = LoadedModel(
+            model.card,
+            model.engine,
+            weights_sha256=model.weights_sha256,
+            encoder_sha256=model.encoder_sha256,
+            cache=cache,
+        )
+        return cls(apart)
+
+    def seconds(self, picture: NDArray[np.uint8]) -> float:
+        """How long an encoding takes, whatever is cached."""
+        card = self._model.card
+        frame = Frame.of((picture.shape[0], picture.shape[1]), card.input_size, card.preprocess)
+        pixels = frame.pixels(picture, card.preprocess)
+        self._model.engine.encode(pixels)  # the first one warms up
+        started = time.perf_counter()
+        self._model.engine.encode(pixels)
+        return time.perf_counter() - started
+
+    @property
+    def encodings(self) -> int:
+        """How many pictures were really encoded."""
+        return self._model.encodings
+
+    def embedding(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The embedding `(channels, grid, grid)` of a picture, rounded to half precision."""
+        return half(self._model.encode(picture).array[0])
+
+    def fill(
+        self,
+        samples: Samples,
+        sampler: Sampler,
+        among: Iterable[Sample],
+        *,
+        out_of_time: Callable[[], bool] = lambda: False,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> int:
+        """Encode all variants of some samples, the plain pictures first.
+
+        Args:
+            samples: Where pictures come from.
+            sampler: Says which variants there are.
+            among: The samples.
+            out_of_time: Asked before each picture, once the plain ones are there.
+            progress: Called with pictures done, pictures in all and a name.
+
+        Returns:
+            How many variants of each picture there are now; 1 at least.
+        """
+        todo = [
+            (number, sample, variation)
+            for sample in among
+            for number, variation in enumerate(sampler.variants(sample))
+        ]
+        todo.sort(key=lambda each: each[0])
+        for done, (number, sample, variation) in enumerate(todo, start=1):
+            if number and out_of_time():
+                return number
+            self._model.encode(variation.picture(samples.picture(sample)))
+            if progress is not None:
+                progress(done, len(todo), sample.name)
+        return todo[-1][0] + 1 if todo else 1
+
+
+def embedding_bytes(channels: int, grid: int) -> int:
+    """Size of one embedding on disk, header included."""
+    return channels * grid * grid * BYTES_A_VALUE + 128

@@ -1,0 +1,98 @@
+"""What a run will cost, measured on the model and the data themselves: `planned`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from anytomy.models.adapters.adapted import set_training
+from anytomy.tuning.embeddings import embedding_bytes
+from anytomy.tuning.memory import available
+from anytomy.tuning.plan import Plan, copies_that_fit, fitted, steps_of
+from anytomy.tuning.prompts import rounds_of
+from anytomy.tuning.validate import MOST_OBJECTS
+
+if TYPE_CHECKING:
+    import torch
+
+    from anytomy.tuning.batches import Batch
+    from anytomy.tuning.config import TuneConfig
+    from anytomy.tuning.embeddings import EmbeddingBank
+    from anytomy.tuning.run import Runtime
+    from anytomy.tuning.session import Part
+    from anytomy.tuning.tasks import ClassTask, PromptTask
+
+# What an answer costs of a step, which goes through the model back as well.
+_ANSWER = 1 / 3
+
+
+def planned(
+    task: ClassTask | PromptTask,
+    config: TuneConfig,
+    runtime: Runtime,
+    device: torch.device,
+    *,
+    processes: int,
+    bank: EmbeddingBank | None,
+    mix: Mapping[str, float],
+    varies: bool,
+    train: Callable[[int | None], Part],
+    held: Part,
+) -> Plan:
+    """Measure an encoding and steps, and choose what fits.
+
+    Args:
+        task: The model with its methods, and the loss.
+        config: What is asked.
+        runtime: Memory, disk, precision.
+        device: Where it trains.
+        processes: That share a batch.
+        bank: Embeddings; None where the encoder is trained.
+        mix: Kinds of prompts; steps are measured with the one that takes most rounds.
+        varies: Whether there are variants to cache.
+        train: The samples of training, with so many cached variants.
+        held: The samples of validation.
+
+    Raises:
+        OptionError: If nothing fits into the memory.
+    """
+    pictures = len(train(None).samples)
+    looked = len(held.samples) if config.is_semantic else min(MOST_OBJECTS, len(held.samples))
+    copies, encode_s, disk = 0, 0.0, 0
+    if bank is not None:
+        samples = train(None).samples
+        each = bank.seconds(samples.picture(samples[0]))
+        size = embedding_bytes(*bank.embedding(samples.picture(samples[0])).shape[:2])
+        wanted = config.copies if varies else 1
+        copies = min(
+            wanted, copies_that_fit(config, pictures, size=size, second_each=each, disk=runtime.disk)
+        )
+        encode_s, disk = (pictures * copies + looked) * each, (pictures * copies + looked) * size
+    batches = train(copies if bank is not None else None).batches
+    kind = max(mix, key=lambda k: rounds_of(k, config), default="")
+    set_training(task)
+
+    def batch(count: int) -> Batch:
+        return batches.batch(0, list(range(count)), kind=kind)
+
+    memory = runtime.memory or available(device)
+    chosen = fitted(
+        task, batch, config, device, memory=memory, precision=runtime.precision, processes=processes
+    )
+    validate_s = looked * chosen.step_s / config.batch * _ANSWER * max(len(mix), 1)
+    steps, every = steps_of(config, step_s=chosen.step_s, validate_s=validate_s, encode_s=encode_s)
+    state = sum(p.numel() * p.element_size() for p in task.parameters() if p.requires_grad)
+    return Plan(
+        micro=chosen.micro,
+        accumulation=-(-config.batch // (chosen.micro * processes)),
+        precision=chosen.precision,
+        checkpointing=chosen.checkpointing,
+        copies=copies,
+        steps=steps,
+        every=every,
+        encode_s=round(encode_s, 2),
+        step_s=round(chosen.step_s, 4),
+        validate_s=round(validate_s, 3),
+        memory_bytes=chosen.memory_bytes,
+        disk_bytes=disk + 5 * state,
+    )

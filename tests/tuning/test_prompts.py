@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anytomy.engine.frame import Frame
+from anytomy.tuning.prompts import (
+    PAD,
+    Tokens,
+    correction,
+    first_prompt,
+    first_tokens,
+    learned_kinds,
+    prompt_mix,
+    rounds_of,
+    stacked,
+)
+from tests.engine.tiny import EVERYTHING, LITEMEDSAM, card
+from tests.tuning.conftest import quick
+
+
+def disc() -> np.ndarray:
+    rows, columns = np.indices((64, 64))
+    return np.hypot(rows - 30, columns - 25) < 8
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_boxes_grow_and_never_shrink() -> None:
+    mask = disc()
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    tight = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    assert first_prompt("box", mask, 0, rng()).box == tight
+    grown = [first_prompt("box", mask, 40, rng(seed)).box for seed in range(50)]
+    for box in grown:
+        assert box is not None
+        outwards = np.subtract(box, tight) * (-1, -1, 1, 1)
+        assert outwards.min() >= 0
+        # 40 pixels at 1024 are 2.5 of these.
+        assert outwards.max() <= 3
+    assert len(set(grown)) > 10
+
+
+@pytest.mark.parametrize("kind", ["points", "clicks"])
+def test_points_lie_inside(kind: str) -> None:
+    mask = disc()
+    for seed in range(30):
+        prompt = first_prompt(kind, mask, 0, rng(seed))
+        assert prompt.box is None
+        assert all(mask[int(y), int(x)] for x, y in prompt.points)
+        assert set(prompt.labels) == {1}
+
+
+def test_a_click_goes_into_what_is_wrong() -> None:
+    target = disc()
+    frame = Frame.of((64, 64), 64, LITEMEDSAM)
+    start = first_tokens(first_prompt("clicks", target, 0, rng()), frame)
+    assert start.labels.tolist() == [1, PAD]
+    found = np.zeros_like(target)
+    found[30:, :] = target[30:, :]
+    found[50:60, 50:60] = True
+    for seed in range(20):
+        after = correction(start, found, target, rng(seed), input_size=64)
+        x, y = (round(float(v)) for v in after.coords[1])
+        assert (found ^ target)[y, x]
+        assert after.labels.tolist() == [1, int(target[y, x]), PAD]
+
+
+def test_clicks_stand_before_the_corners_of_a_box() -> None:
+    box = Tokens(np.zeros((2, 2), np.float32), np.array([2, 3], np.float32))
+    assert box.with_click(5, 6, 0).labels.tolist() == [0, 2, 3]
+
+
+def test_where_nothing_is_wrong_no_click_comes() -> None:
+    start = Tokens(np.zeros((2, 2), np.float32), np.array([1, PAD], np.float32))
+    assert correction(start, disc(), disc(), rng(), input_size=64) is start
+
+
+def test_low_masks_are_scaled_to_the_input() -> None:
+    start = Tokens(np.zeros((1, 2), np.float32), np.array([PAD], np.float32))
+    target = np.zeros((16, 16), bool)
+    target[4, 10] = True
+    after = correction(start, np.zeros_like(target), target, rng(), input_size=64)
+    assert after.coords[0].tolist() == [41.5, 17.5]
+
+
+def test_batches_are_filled_up_with_padding() -> None:
+    short = Tokens(np.ones((1, 2), np.float32), np.array([PAD], np.float32))
+    coords, labels = stacked([short, short.with_click(3, 4, 1)])
+    assert coords.shape == (2, 2, 2)
+    assert labels.tolist() == [[PAD, PAD], [1, PAD]]
+
+
+def test_the_mix_follows_what_the_base_has_learned() -> None:
+    assert prompt_mix(quick(), card()) == {"box": 1.0}
+    assert prompt_mix(quick(), card(**EVERYTHING)) == {"box": 0.5, "clicks": 0.5}
+    assert prompt_mix(quick(prompts={"box": 3.0, "points": 1.0}), card()) == {"box": 0.75, "points": 0.25}
+
+
+def test_the_card_says_what_was_trained() -> None:
+    config = quick(rounds=3)
+    assert learned_kinds({"box": 1.0}, config) == ("box",)
+    assert learned_kinds({"box-clicks": 1.0}, config) == ("box", "points", "mask")
+    assert learned_kinds({"clicks": 1.0}, quick(rounds=3, feed_mask=False)) == ("points",)
+    assert learned_kinds({"clicks": 1.0}, quick(mode="promptable", routes=("box",))) == (
+        "box",
+        "points",
+        "mask",
+    )
+    assert (rounds_of("box", config), rounds_of("points", config), rounds_of("clicks", config)) == (1, 1, 3)
