@@ -1,0 +1,1 @@
+"""The server: a native HTTP API to prompt, correct, save and export (`docs/server.md`)."""

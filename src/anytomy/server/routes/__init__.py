@@ -1,0 +1,1 @@
+"""The addresses of the native API, a module for each kind of thing."""
