@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anytomy import datasets
+    from anytomy import datasets, tuning
     from anytomy.core.errors import AnytomyError, AnytomyWarning
     from anytomy.core.geometry import Geometry
     from anytomy.core.image import Image
@@ -41,6 +41,7 @@ __all__ = [
     "load",
     "read",
     "read_segments",
+    "tuning",
 ]
 
 _HOMES = {
@@ -63,8 +64,8 @@ def __getattr__(name: str) -> Any:
     """Import public names when they are first used, so that `import anytomy` costs nothing."""
     from importlib import import_module
 
-    if name == "datasets":
-        return import_module("anytomy.datasets")
+    if name in ("datasets", "tuning"):
+        return import_module(f"anytomy.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'anytomy' has no attribute {name!r}")
     return getattr(import_module(f"anytomy.{_HOMES[name]}"), name)

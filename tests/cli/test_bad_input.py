@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -42,6 +43,12 @@ def here(tmp_path: Path, photo: Path, scan: Path, monkeypatch: pytest.MonkeyPatc
     write_scan(tmp_path / "complex.nii.gz", np.ones(shape, np.complex64))
     write_scan(tmp_path / "five.nii.gz", np.ones((4, 4, 4, 2, 3), np.float32))
     write_scan(tmp_path / "four.nii.gz", np.ones((4, 4, 4, 2), np.float32))
+    for name, depth in (("thin", 0), ("odd", np.nan)):
+        header = nibabel.Nifti1Image(np.ones(shape, np.float32), None).header
+        header["pixdim"][3], header["magic"] = depth, b"n+1"
+        header["vox_offset"], header["sform_code"], header["qform_code"] = 352, 0, 0
+        voxels = bytes(4) + np.ones(shape, np.float32).tobytes()
+        (tmp_path / f"{name}.nii").write_bytes(header.binaryblock + voxels)
     grid = dicom_phantom.grid((8, 7, 6))
     dicom_phantom.write_series(tmp_path / "gap", grid)[3].unlink()
     dicom_phantom.write_series(tmp_path / "two", grid, number=1)
@@ -76,6 +83,8 @@ def refused(run: Run, here: Path, *arguments: str | Path) -> str:
         ("four.nii.gz", "--time"),
         ("gap", "lacks 1 slice"),
         ("two", "--series"),
+        ("thin.nii", "0 mm along z"),
+        ("odd.nii", "nan mm along z"),
         ("a" * 300 + ".png", "too long"),
     ],
 )
@@ -142,11 +151,19 @@ def test_boxes(run: Run, here: Path, text: str, says: str) -> None:
         (("--prompts", "letters"), "letters"),
         (("--prompts", "p.json", "--name", "a"), "one of them"),
         (("--prompts", "p.json", "--prompts-dir", "letters"), "one of them"),
-        (("--point", "3,4,2"), "boxes only"),
-        ((*BOX3, "--negative", "3,4,2"), "boxes only"),
+        (("--point", "3,4,2", "--model", "medsam"), "boxes only"),
+        ((*BOX3, "--negative", "3,4,2", "--model", "litemedsam"), "boxes only"),
         ((*BOX, *BOX, "--point", "3,4"), "prompt file"),
         ((), "no prompt"),
         ((*BOX3, "--format", ".nii.gz"), "many inputs"),
+        ((*BOX3, "--volume", "magic"), "volume strategy"),
+        ((*BOX, "--slice", "6", "--volume", "propagate"), "no slice 6"),
+        ((*BOX, "--slice", "4", "--z", "0,3", "--volume", "triplanar"), "outside of z"),
+        ((*BOX3, "--uncertainty", "u.nii.gz"), "got auto, which looks at one plane only"),
+        ((*BOX3, "--uncertainty", "u.nii.gz", "--volume", "propagate"), "choose --volume triplanar"),
+        ((*BOX3, "--uncertainty", "u.png", "--volume", "triplanar"), "expected an ending of .nii.gz"),
+        ((*BOX3, "--uncertainty", "scan.nii.gz", "--volume", "triplanar"), "it is the input itself"),
+        ((*BOX3, "--uncertainty", "out.nii.gz", "--volume", "triplanar"), "both be written"),
         ((*BOX3, "--combine", "ring"), "no '='"),
         ((*BOX3, "--combine", "ring = 1 -"), "got the end"),
         ((*BOX3, "--combine", "ring = 1 * 1"), "at character 10"),
@@ -180,6 +197,7 @@ def test_options(run: Run, here: Path, more: tuple[str, ...], says: str) -> None
         ('{"objects": [{"box": [1, 1, 9, 9]}, {"box": [1, 1, 99, 9]}]}', "outside"),
         ('{"objects": [{"id": 7, "box": [1, 1, 9, 9]}, {"id": 7, "box": [1, 1, 9, 9]}]}', "id 7"),
         ('{"objects": [{"box": [1, 1, 9, 9], "slice": 1}]}', "volumes"),
+        ('{"objects": [{"id": 3, "box": [1, 1, 4, 4]}, {"id": 3, "box": [5, 5, 9, 9]}]}', "already that of"),
         ('{"objects": [{"mask": "missing.png"}]}', "missing.png"),
         ('{"objects": [{"box": [1, 1, 9, 9]}], "combine": ["a = b"]}', "no object b"),
         ('{"objects": [{"box": [1, 1, 9, 9]}], "combine": ["a = 1 -"]}', "combination 1 of 1"),
@@ -221,6 +239,11 @@ def test_outputs(run: Run, here: Path, files: tuple[str, ...], says: str) -> Non
 
 def test_a_volume_does_not_fit_into_a_png(run: Run, here: Path) -> None:
     assert "6 slices" in refused(run, here, "segment", "scan.nii.gz", *BOX3, "-o", "out.png")
+
+
+def test_a_picture_has_no_uncertainty(run: Run, here: Path) -> None:
+    more = ("--volume", "triplanar", "--uncertainty", "u.nii.gz")
+    assert "single picture" in refused(run, here, "segment", "photo.png", *BOX, *more, "-o", "out.png")
 
 
 def test_parts_of_the_input_are_the_input(run: Run, here: Path) -> None:

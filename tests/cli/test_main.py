@@ -41,6 +41,7 @@ COMMANDS = (
     "datasets split",
     "datasets remove",
     "cache info",
+    "tune",
     "cache clear",
 )
 

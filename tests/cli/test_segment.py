@@ -13,9 +13,10 @@ import pytest
 import SimpleITK
 from PIL import Image as Picture
 
+from anytomy.zoo.home import cache_dir
 from tests.io import dicom_phantom
 
-from .conftest import left_in
+from .conftest import left_in, write_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -329,6 +330,114 @@ def test_a_run_that_breaks_off_leaves_nothing_new(
     assert old.read_bytes() == b"old"
     envelope = run(*command, "--json").json
     assert says in envelope["error"]["message"].replace("\n", " ")
+
+
+VOLUME = ("--box", "4,5,1,20,15,6", "--name", "liver", "--combine", "copy = liver", "-o")
+
+
+def stop_at(number: int) -> Callable[[], None]:
+    """What raises an interrupt when it is called for the time of that number, and only then."""
+    calls = iter(range(1, 1000))
+
+    def hook() -> None:
+        if next(calls) == number:
+            raise KeyboardInterrupt
+
+    return hook
+
+
+@pytest.mark.parametrize("strategy", ["authors", "propagate", "triplanar"])
+def test_an_interrupted_volume_is_kept_in_part_and_goes_on(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path, strategy: str
+) -> None:
+    out = tmp_path / "out" / "m.nii.gz"
+    command = ("segment", scan, *VOLUME, out, "--volume", strategy)
+    engine.hook = stop_at(4)
+    stopped = run(*command)
+    assert stopped.code == 130
+    assert "interrupted after 3 of" in stopped.error
+    assert "out/m.partial.nii.gz; the same command goes on" in stopped.error
+    assert left_in(out.parent) == {"m.partial.nii.gz", "m.partial.nii.gz.json"}
+    manifest = json.loads((out.parent / "m.partial.nii.gz.json").read_text())
+    assert manifest["partial"]["done"] == 3
+    (entry,) = manifest["objects"]  # nothing is combined
+    start, stop = entry["slices_done"][0]
+    assert stop - start == 3
+    found = np.asarray(nibabel.load(out.parent / "m.partial.nii.gz").dataobj)
+    assert np.flatnonzero(found.any(axis=(0, 1))).tolist() == list(range(start, stop))
+    before, engine.hook = engine.encoded, lambda: None
+    done = run(*command, "--json").json["data"]
+    assert left_in(out.parent) == {"m.nii.gz", "m.nii.gz.json"}
+    assert done["encodings"] == engine.encoded - before
+    fresh = tmp_path / "fresh" / "m.nii.gz"
+    again = run("segment", scan, *VOLUME, fresh, "--volume", strategy, "--json").json["data"]
+    assert again["encodings"] == done["encodings"] + before  # those of the first run were not made again
+    assert fresh.read_bytes() == out.read_bytes()
+    assert not list(cache_dir("embeddings").rglob("*.npy"))  # nothing is kept of what is done
+
+
+def test_an_interrupt_before_anything_is_done_leaves_nothing(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path
+) -> None:
+    engine.hook = stop_at(1)
+    stopped = run("segment", scan, *VOLUME, tmp_path / "out" / "m.nii.gz")
+    assert stopped.code == 130
+    assert "interrupted" in stopped.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_kept_is_said(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    engine.hook = stop_at(3)
+    stopped = run("segment", scan, *VOLUME, tmp_path / "out" / "m.nii.gz")
+    assert stopped.code == 130
+    assert "cannot be kept" in stopped.error
+    assert "No space left" in stopped.error
+    assert left_in(tmp_path / "out") == set()
+
+
+def test_an_interrupt_ends_a_run_of_many(run: Run, engine: BoxEngine, tmp_path: Path) -> None:
+    scans = [write_scan(tmp_path / "in" / f"{name}.nii.gz") for name in "ab"]
+    engine.hook = stop_at(8)  # in the second one, of the same content
+    command = ("segment", *scans, "--box", "4,5,1,20,15,6", "-o", tmp_path / "out/")
+    stopped = run(*command)
+    assert stopped.code == 130
+    assert "b.partial.nii.gz" in stopped.err
+    assert left_in(tmp_path / "out") == {
+        "a.nii.gz",
+        "a.nii.gz.json",
+        "b.partial.nii.gz",
+        "b.partial.nii.gz.json",
+    }
+    assert "1 of 2" not in run(*command).out
+    assert left_in(tmp_path / "out") == {"a.nii.gz", "a.nii.gz.json", "b.nii.gz", "b.nii.gz.json"}
+
+
+def test_uncertainty_is_written_on_the_grid_of_the_input(
+    run: Run, engine: BoxEngine, scan: Path, tmp_path: Path
+) -> None:
+    out, map_ = tmp_path / "m.nii.gz", tmp_path / "u.nii.gz"
+    done = run("segment", scan, *VOLUME, out, "--volume", "triplanar", "--uncertainty", map_, "--json")
+    assert done.code == 0, done.err
+    assert done.json["data"]["uncertainty"] == str(map_)
+    written, source = nibabel.load(map_), nibabel.load(scan)
+    np.testing.assert_array_equal(written.affine, source.affine)
+    values = np.asarray(written.dataobj)
+    assert (values.dtype, values.shape) == (np.float32, source.shape)
+    assert 0 < values.max() <= 1
+
+
+def test_a_strategy_for_volumes_changes_nothing_in_a_picture_and_says_so(
+    run: Run, engine: BoxEngine, photo: Path, tmp_path: Path
+) -> None:
+    done = run("segment", photo, "--box", "4,6,20,16", "-o", tmp_path / "m.png", "--volume", "slices")
+    assert done.code == 0
+    assert "single picture, so --volume slices changes nothing" in done.err
 
 
 def test_a_full_disk_loses_nothing(

@@ -60,6 +60,15 @@ class TestObjectMask:
             mask.set(index, plane)
         np.testing.assert_array_equal(mask.expand(), view.restore(dense))
 
+    def test_a_part_is_set_as_the_whole_is(self) -> None:
+        view = SliceView.stored(Geometry(size_xyz=(30, 20, 2)))
+        whole = np.zeros((20, 30), bool)
+        whole[6:9, 11:20] = np.random.default_rng(0).random((3, 9)) < 0.5
+        mask = ObjectMask(view)
+        mask.set(1, whole[4:12, 9:25], top=4, left=9)
+        np.testing.assert_array_equal(mask.get(1), whole)
+        assert mask.voxels == whole.sum()
+
     def test_the_given_array_may_change_afterwards(self) -> None:
         view = SliceView.stored(Geometry((4, 3, 2)))
         plane = np.ones((3, 4), bool)

@@ -95,6 +95,13 @@ class TestCoordinates:
                     assert set(seen.flat) == set(array.take(index, file_axis).flat)
                     assert view.slice_to_view(view.slice_to_view(index)) == index
 
+    @given(geometries(), st.sampled_from("xyz"))
+    def test_points_go_there_and_back(self, geometry: Geometry, axis: str) -> None:
+        view = SliceView.canonical(geometry, axis)
+        points = np.random.default_rng(0).uniform(-1, 20, (4, 3))
+        np.testing.assert_allclose(view.to_file(view.to_view(points)), points)
+        np.testing.assert_allclose(view.to_view(view.to_file(points[0])), points[0])
+
     def test_many_points_at_once(self) -> None:
         view = SliceView.canonical(Geometry((4, 5, 6)).flip(1), "z")
         assert view.to_view(np.zeros((2, 3, 3))).shape == (2, 3, 3)

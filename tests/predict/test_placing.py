@@ -184,6 +184,10 @@ class TestRefusals:
             ({"box": (1, 2, 5, 6), "slice": 1, "z": (-1, 3)}, "the z range -1,3 is outside"),
             ({"points": ((1, 2, 1), (1, 2, 4)), "z": (0, 3)}, "mask in slice 4, outside of its own range"),
             ({"box": (1, 2, 0, 5, 6, 3), "points": ((1, 2, 4),)}, "in slice 4, outside of its own range"),
+            (
+                {"points": ((1, 2, 4), (3, 3, 4), (1, 2, 4)), "labels": (1, 1, 0)},
+                "1,2,4 is both inside and outside of the object; leave one of them out",
+            ),
             ({"mask": np.eye(8, 7), "slice": 1}, "shape (8, 7), expected (6, 7, 8) (z, y, x) or one slice"),
             ({"mask": np.ones((3, 7, 8))}, "has a mask of shape (3, 7, 8)"),
             ({"mask": np.zeros((6, 7, 8))}, "has a mask that is empty"),

@@ -14,6 +14,7 @@ from anytomy.core.errors import ImageReadError, OptionError, PromptError, Unsupp
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
 from anytomy.core.prompt import Prompt
+from anytomy.predict.result import Interrupted
 from anytomy.predict.segment import check_request
 from tests.engine.tiny import EVERYTHING, bright_model, card
 from tests.volumes.strategy_contract import BOXES, volume
@@ -118,7 +119,7 @@ class TestVolumes:
         total = sum(box[5] - box[2] for box in BOXES)
         assert steps == [(i, total) for i in range(1, total + 1)]
         assert result.details["slices"] == result.details["encodings"] == 14
-        assert result.details["volume"] == "authors"
+        assert result.details["volume"] == "auto"
         assert result.details["zoom"] == "off"
         assert result.details["axis"] == "z"
         assert result.details["seconds"] >= 0
@@ -162,6 +163,32 @@ class TestVolumes:
         assert model.segment(image, [Prompt(box=BOXES[0])]).details["encodings"] == 10
         again = model.segment(image, [Prompt(box=BOXES[0]), Prompt(box=BOXES[2])])
         assert again.details["encodings"] == 2
+
+    def test_an_interrupt_carries_what_is_done(self) -> None:
+        """Slices are those of the file, which runs against the view here."""
+        image = Image.from_array(volume(), geometry=Geometry(size_xyz=(50, 60, 14)).flip(2))
+
+        def stop(done: int, total: int) -> None:
+            if done == 3:
+                raise KeyboardInterrupt
+
+        prompts = [Prompt(box=BOXES[0], name="ball")]
+        with pytest.raises(Interrupted, match="after 3 of 10 slices") as caught:
+            bright_model().segment(image, prompts, combine=["copy = ball"], progress=stop)
+        part = caught.value.result
+        # Upwards from the middle of the view; the third slice was answered, but not yet drawn.
+        assert part.details["done"] == [[[6, 8]]]
+        assert part.names == ("ball",)
+        assert np.flatnonzero(part.label_map.any(axis=(1, 2))).tolist() == [6, 7]
+        np.testing.assert_array_equal(part.masks[0], part.label_map > 0)
+
+    def test_an_interrupted_picture_leaves_nothing(self) -> None:
+        def stop(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            bright_model().segment(Image.from_array(disc()), [BOX], progress=stop)
+        assert not isinstance(caught.value, Interrupted)
 
 
 class TestRefusals:

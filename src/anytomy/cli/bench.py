@@ -33,7 +33,12 @@ def bench(
         ),
     ] = None,
     prompts: Annotated[
-        str, typer.Option("--prompts", metavar="NAMES", help="Prompt simulators, separated by commas.")
+        str,
+        typer.Option(
+            "--prompts",
+            metavar="NAMES",
+            help="Prompt simulators, separated by commas; `everything` finds objects without prompts.",
+        ),
     ] = "box",
     volume: Annotated[
         str | None,
@@ -197,6 +202,7 @@ def _summary(run: BenchRun) -> dict[str, Any]:
         "failures": [vars(failure) for failure in run.failures],
         "objects": left,
         "dice": [_cell(cell) for cell in cells(run.rows)],
+        "ap50": [_cell(cell) for cell in cells(run.rows, "ap50", level="case")],
     }
 
 
@@ -224,7 +230,12 @@ def _render(console: Any, run: BenchRun) -> None:
     from anytomy.report.bench_text import main_table, weak_table
 
     results = BenchResults.read(run.folder)
-    console.print(main_table(results))
+    if results.settings:
+        console.print(main_table(results))
+    for cell in results.instances("ap50"):
+        where = f"{cell.dataset}, {cell.structure}, {cell.setting.model}, {cell.setting.prompt}"
+        text = f"{where}: AP at IoU 0.5 {cell.interval.mean:.3f} over {cell.objects} images"
+        console.print(text, markup=False, soft_wrap=True)
     weak = weak_table(results)
     if weak is not None:
         console.print(weak)

@@ -21,13 +21,29 @@ from anytomy.core.errors import (
     OptionError,
     OutputError,
     PromptError,
+    StoppedError,
 )
 
 if TYPE_CHECKING:
     from anytomy.predict.model import Model
 
-# What is wrong with one case is wrong with all of them.
-_FOR_ALL = (ModelError, FetchError)
+# What is wrong with one case is wrong with all of them; and an interrupt is meant for all.
+_FOR_ALL = (ModelError, FetchError, StoppedError)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where results go: files, or folders where there are many.
+
+    Attributes:
+        output: Masks.
+        preview: Pictures, if wanted.
+        uncertainty: Maps of it, if wanted.
+    """
+
+    output: Path
+    preview: Path | None = None
+    uncertainty: Path | None = None
 
 
 @dataclass
@@ -38,6 +54,7 @@ class Case:
         input: File or DICOM folder.
         output: Result.
         preview: Picture, if wanted.
+        uncertainty: Map of it, if wanted.
         manifest: What stands beside the result, once done.
         error: Why it failed.
         skipped: Whether an earlier run had done it.
@@ -46,6 +63,7 @@ class Case:
     input: Path
     output: Path
     preview: Path | None = None
+    uncertainty: Path | None = None
     manifest: dict[str, Any] | None = None
     error: str | None = None
     skipped: bool = False
@@ -56,13 +74,23 @@ class Case:
         return self.output.with_name(self.output.name + ".json")
 
     @property
+    def partial(self) -> Path:
+        """`OUT.partial.nii.gz`: where the masks go if somebody interrupts."""
+        from anytomy.io.detect import ending, stem
+
+        return self.output.with_name(f"{stem(self.output)}.partial{ending(self.output)}")
+
+    @property
     def targets(self) -> list[tuple[str, Path]]:
-        """All that will be written, and what it is."""
+        """All that will or may be written, and what it is."""
         found = [(f"the masks of {self.input}", self.output)]
         if self.output.suffix.lower() == ".mhd":
             found.append((f"the voxels of {self.input}", self.output.with_suffix(".zraw")))
         if self.preview is not None:
             found.append((f"the preview of {self.input}", self.preview))
+        if self.uncertainty is not None:
+            found.append((f"the uncertainty of {self.input}", self.uncertainty))
+        found.append((f"the unfinished masks of {self.input}", self.partial))
         return [*found, (f"the manifest of {self.input}", self.manifest_path)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,8 +134,7 @@ def expand(inputs: Sequence[str], output: str | None, options: Options) -> tuple
 
 def plan(
     paths: Sequence[Path],
-    output: Path,
-    preview: Path | None,
+    places: Places,
     ending: str | None,
     options: Options,
     *,
@@ -118,8 +145,7 @@ def plan(
 
     Args:
         paths: Inputs.
-        output: File, or a folder where there are many.
-        preview: The same for pictures.
+        places: Where results go.
         ending: Of outputs, where there are many.
         options: What was asked.
         many: Whether there are many.
@@ -131,7 +157,7 @@ def plan(
     """
     from anytomy.io.table import table_paths
 
-    cases = _many(paths, output, preview, ending) if many else _single(paths[0], output, preview, ending)
+    cases = _many(paths, places, ending) if many else _single(paths[0], places, ending)
     kept: list[Path] = []
     for case in cases:
         prompts = None
@@ -149,22 +175,27 @@ def plan(
     return cases
 
 
-def _single(path: Path, output: Path, preview: Path | None, ending: str | None) -> list[Case]:
+def _single(path: Path, places: Places, ending: str | None) -> list[Case]:
     if ending is not None:
         raise OptionError("--format is for many inputs", hint="give -o the ending that you want")
-    return [Case(path, output, preview)]
+    return [Case(path, places.output, places.preview, places.uncertainty)]
 
 
-def _many(paths: Sequence[Path], output: Path, preview: Path | None, ending: str | None) -> list[Case]:
+def _many(paths: Sequence[Path], places: Places, ending: str | None) -> list[Case]:
     from anytomy.io.detect import ending as ending_of
     from anytomy.io.detect import stem
+    from anytomy.io.maps import map_endings
     from anytomy.io.write import endings
 
     if ending is not None:
         ending = "." + ending.lower().removeprefix(".")
         if ending not in endings():
             raise OptionError(f"expected a --format of {', '.join(endings())}, got {ending!r}")
-    for what, folder, files in (("-o", output, endings()), ("--preview", preview, (".png", ".jpg", ".jpeg"))):
+    for what, folder, files in (
+        ("-o", places.output, endings()),
+        ("--preview", places.preview, (".png", ".jpg", ".jpeg")),
+        ("--uncertainty", places.uncertainty, map_endings()),
+    ):
         if folder is not None and not folder.is_dir() and (folder.exists() or ending_of(folder) in files):
             raise OutputError(
                 f"expected a folder for {what} where there are many inputs, got {folder}",
@@ -173,8 +204,12 @@ def _many(paths: Sequence[Path], output: Path, preview: Path | None, ending: str
     cases: list[Case] = []
     for path in paths:
         name = stem(path) if not os.path.isdir(path) else path.resolve().name
-        picture = None if preview is None else preview / f"{name}.png"
-        cases.append(Case(path, output / (name + (ending or _ending_for(path))), picture))
+        kind = ending or _ending_for(path)
+        picture = None if places.preview is None else places.preview / f"{name}.png"
+        doubts = None
+        if places.uncertainty is not None:
+            doubts = places.uncertainty / (name + (kind if kind in map_endings() else ".nii.gz"))
+        cases.append(Case(path, places.output / (name + kind), picture, doubts))
     return cases
 
 
@@ -234,7 +269,8 @@ def fingerprint(path: Path, options: Options) -> str:
 
     # Measures are made of a result and change nothing in it.
     asked = json.dumps({**asdict(options), "measure": None}, default=str, sort_keys=True)
-    parts: list[Any] = [__version__, card(options.model).weights.sha256, asked]
+    found = card(options.model)
+    parts: list[Any] = [__version__, found.weights_sha256(found.weights.sha256), asked]
     for file in sources(path, prompt_file(path, options)):
         if os.path.isfile(file):
             status = file.stat()
@@ -251,8 +287,7 @@ def _is_done(case: Case, mark: str, *, measured: bool) -> bool:
         manifest = json.loads(case.manifest_path.read_text(encoding="utf-8"))
         written = case.manifest_path.stat().st_mtime_ns
         files = [case.output.with_name(Path(p).name) for p in manifest["outputs"]]
-        if case.preview is not None:
-            files.append(case.preview)
+        files += [path for path in (case.preview, case.uncertainty) if path is not None]
         done = manifest["fingerprint"] == mark and all(f.stat().st_mtime_ns <= written for f in files)
         done = done and (not measured or "measures" in manifest)
     except (OSError, ValueError, KeyError, TypeError):

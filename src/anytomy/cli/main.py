@@ -19,7 +19,10 @@ from anytomy.cli.info import info
 from anytomy.cli.measure import measure
 from anytomy.cli.output import begin, describe, emit_error, print_line, print_traceback
 from anytomy.cli.segment import segment
+from anytomy.cli.serve import serve
+from anytomy.cli.tune import tune
 from anytomy.cli.view import view
+from anytomy.core.errors import StoppedError
 
 app = typer.Typer(
     name="anytomy",
@@ -32,10 +35,12 @@ app = typer.Typer(
 _INTERRUPTED = 130
 app.command()(segment)
 app.command()(measure)
+app.command()(tune)
 app.command()(info)
 app.command()(view)
 app.command()(doctor)
 app.command()(demo)
+app.command()(serve)
 app.add_typer(models.app)
 app.add_typer(datasets.app)
 app.add_typer(bench.app)
@@ -95,6 +100,8 @@ def _run(given: list[str], *, debug: bool) -> int:
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return fail("Interrupted", "interrupted", None, _INTERRUPTED)
+    except StoppedError as error:
+        return fail("Interrupted", *describe(error), _INTERRUPTED)
     except BrokenPipeError:
         return 1
     except Exception as error:

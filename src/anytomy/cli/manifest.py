@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from anytomy.cli.work import MANIFEST_SCHEMA
+from anytomy.cli.record import MANIFEST_SCHEMA
 from anytomy.core.errors import ImageReadError
 
 # Formats that hold their voxels in a second file: no result of its own.
@@ -26,6 +26,10 @@ def find_manifest(path: Path) -> tuple[Path | None, dict[str, Any]]:
         if not path.exists():
             raise ImageReadError(f"{path} does not exist")
         document = _json(path)
+        if not document and (own := _json(path.with_name(path.name + ".json"))):
+            return path.with_name(path.name + ".json"), own  # masks as COCO JSON, and their manifest
+        if not document and "annotations" in _read(path):
+            return None, {}
         if not document:
             raise ImageReadError(
                 f"{path} is no manifest of anytomy segment",
@@ -47,12 +51,17 @@ def find_manifest(path: Path) -> tuple[Path | None, dict[str, Any]]:
 
 def _json(path: Path) -> dict[str, Any]:
     """A manifest; empty where the file is not there or is something else."""
+    document = _read(path)
+    return document if document.get("schema") == MANIFEST_SCHEMA else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where the file is not there or holds something else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    known = isinstance(document, dict) and document.get("schema") == MANIFEST_SCHEMA
-    return document if known else {}
+    return document if isinstance(document, dict) else {}
 
 
 def outputs_of(where: Path | None, manifest: dict[str, Any]) -> list[Path]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anytomy.cli.models_files import export, merge
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,6 +18,11 @@ app = typer.Typer(name="models", help="Models: what they are, and their weights.
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="A model's id, as `models list` shows it.")]
+_Reference = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model: ID, or the folder of an adapter, DIR or ID+DIR.")
+]
+app.command()(merge)
+app.command()(export)
 
 
 @app.command("list")
@@ -58,8 +65,8 @@ def list_models(as_json: _Json = False) -> None:
 
 
 @app.command()
-def info(model_id: _Id, as_json: _Json = False) -> None:
-    """Show all that is known of a model, and what nobody could check.
+def info(model: _Reference, as_json: _Json = False) -> None:
+    """Show all that is known of a model or an adapter, and what nobody could check.
 
     Example: anytomy models info litemedsam
     """
@@ -67,7 +74,7 @@ def info(model_id: _Id, as_json: _Json = False) -> None:
     from anytomy.zoo.registry import card
     from anytomy.zoo.store import weights_path
 
-    found = card(model_id)
+    found = card(model)
     path = weights_path(found)
     data = {**found.to_dict(), "path": str(path), "cached": path.is_file()}
     emit(
@@ -215,7 +222,7 @@ def _facts(card: ModelCard, path: Path) -> list[tuple[str, str]]:
         ("paper", card.paper or "none"),
         ("homepage", card.homepage or "none"),
         ("input_size", f"{card.input_size} x {card.input_size} pixels"),
-        ("prompts", ", ".join(card.prompts)),
+        ("prompts", ", ".join(card.prompts) or "none: it finds classes"),
         ("mask_output", card.mask_output),
         ("weights.file", f"{path} ({'there' if path.is_file() else 'not fetched yet'})"),
         ("weights.bytes", f"{weights.bytes:,}" if weights.bytes else "unknown"),
@@ -237,6 +244,7 @@ def _facts(card: ModelCard, path: Path) -> list[tuple[str, str]]:
         facts.append(("preprocess.std", ", ".join(f"{value:g}" for value in preprocess.std)))
     facts.append(("preprocess.integer_boxes", "yes" if preprocess.integer_boxes else "no"))
     facts += [(f"intensity.{name}", policy) for name, policy in card.intensity.items()]
+    facts += _adapter_facts(card)
     facts += [
         ("training.datasets", ", ".join(card.training.datasets) or "not listed"),
         ("training.note", card.training.note or "none"),
@@ -244,3 +252,23 @@ def _facts(card: ModelCard, path: Path) -> list[tuple[str, str]]:
         ("card", str(card.source)),
     ]
     return facts
+
+
+def _adapter_facts(card: ModelCard) -> list[tuple[str, str]]:
+    """What was tuned, a line each; nothing of a plain model."""
+    if card.adapter is None:
+        return []
+    mine = card.adapter.card
+    numbers = [f"{name} {value:.3f}" for name, value in mine.metrics.items() if isinstance(value, float)]
+    return [
+        ("adapter.folder", str(card.adapter.folder)),
+        ("adapter.base", f"{mine.base} (sha256 {mine.base_sha256[:12]}…)"),
+        ("adapter.method", mine.method),
+        ("adapter.mode", mine.mode),
+        ("adapter.classes", ", ".join(mine.classes) or "none"),
+        ("adapter.routes", f"{', '.join(mine.routes)} as the base" if mine.routes else "none"),
+        ("adapter.touches_encoder", "yes" if mine.touches_encoder else "no: embeddings are the base's"),
+        ("adapter.data", ", ".join(mine.data) or "not recorded"),
+        ("adapter.metrics", ", ".join(numbers) or "see adapter.json"),
+        ("adapter.versions", ", ".join(f"{k} {v}" for k, v in mine.versions.items()) or "not recorded"),
+    ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MODEL = "The model and how it runs"
 _IMAGE = "Which part of the file"
 _RESULT = "The result"
+_EVERYTHING = "Everything, without prompts"
 
 
 def segment(
@@ -36,7 +37,10 @@ def segment(
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(help="x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1; ends exclusive; repeat for more objects."),
+        typer.Option(
+            help="x0,y0,x1,y1 or x0,y0,z0,x1,y1,z1; ends exclusive; repeat for more objects. "
+            "On several slices of a volume: x0,y0,x1,y1@slice;x0,y0,x1,y1@slice."
+        ),
     ] = None,
     point: Annotated[
         list[str] | None, typer.Option(help="x,y or x,y,z inside the object; repeatable.")
@@ -57,9 +61,51 @@ def segment(
     prompts_dir: Annotated[
         Path | None, typer.Option(help="Folder with one prompt file per input: CASE.json for CASE.nii.gz.")
     ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="Find every object of a picture (or of one --slice); for models that take points.",
+            rich_help_panel=_EVERYTHING,
+        ),
+    ] = False,
+    grid: Annotated[
+        int | None,
+        typer.Option(
+            help="Points along the longer side of a picture or tile; default 32.", rich_help_panel=_EVERYTHING
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Least predicted IoU of a mask; default 0.88.", rich_help_panel=_EVERYTHING),
+    ] = None,
+    min_stability: Annotated[
+        float | None,
+        typer.Option(help="Least stability of a mask; default 0.95.", rich_help_panel=_EVERYTHING),
+    ] = None,
+    layers: Annotated[
+        int | None,
+        typer.Option(help="How often to look closer, through crops; default 0.", rich_help_panel=_EVERYTHING),
+    ] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            help="Cut large pictures into tiles: auto (default), off or their side in pixels.",
+            rich_help_panel=_EVERYTHING,
+        ),
+    ] = None,
+    least: Annotated[
+        int | None,
+        typer.Option(help="Smallest object in pixels; default 10.", rich_help_panel=_EVERYTHING),
+    ] = None,
     model: Annotated[
-        str, typer.Option(help="Model (anytomy models list).", rich_help_panel=_MODEL)
-    ] = "litemedsam",
+        str | None,
+        typer.Option(
+            help="Model (anytomy models list); litemedsam by default, litemedsam-click for points.",
+            rich_help_panel=_MODEL,
+            show_default=False,
+        ),
+    ] = None,
     axis: Annotated[
         str, typer.Option(help="The file's axis that slices run along: x, y or z.", rich_help_panel=_IMAGE)
     ] = "z",
@@ -83,18 +129,31 @@ def segment(
         str,
         typer.Option(
             metavar="STRATEGY",
-            help="How prompts are carried through a volume: authors, slices, propagate, 2.5d, triplanar.",
+            help="How to go through a volume: auto, propagate, slices, authors, 2.5d, triplanar.",
             rich_help_panel=_MODEL,
         ),
-    ] = "authors",
+    ] = "auto",
     overlap: Annotated[
-        str, typer.Option(help="Overlaps: higher-logit, last or keep.", rich_help_panel=_RESULT)
-    ] = "higher-logit",
+        str | None,
+        typer.Option(
+            help="Overlaps: higher-logit (default), last or keep; of --everything smaller (default) or keep.",
+            rich_help_panel=_RESULT,
+            show_default=False,
+        ),
+    ] = None,
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep each object's largest part.", rich_help_panel=_RESULT)
     ] = False,
     fill_holes: Annotated[
         bool, typer.Option("--fill-holes", help="Fill each object's holes.", rich_help_panel=_RESULT)
+    ] = False,
+    fit_box: Annotated[
+        bool,
+        typer.Option(
+            "--fit-box",
+            help="Widen masks that do not fill the box drawn.",
+            rich_help_panel=_RESULT,
+        ),
     ] = False,
     combine: Annotated[
         list[str] | None,
@@ -108,6 +167,14 @@ def segment(
         typer.Option(
             metavar="FILE",
             help="Write volume, surface, diameters and intensity of all objects as .csv and .json.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    uncertainty: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write how much the planes of triplanar disagree, 0 to 1 (a folder for many inputs).",
             rich_help_panel=_RESULT,
         ),
     ] = None,
@@ -141,22 +208,44 @@ def segment(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Segment objects from boxes (or points, for models that learned them).
+    """Segment objects from boxes, clicks or both.
 
     Coordinates are 0-based voxels of the file, box ends exclusive.
 
     Example: anytomy segment photo.png --box 60,80,140,160 -o mask.png --preview overlay.png
 
+    Example: anytomy segment photo.png --point 100,110 --negative 60,150 -o mask.png
+
     Example: anytomy segment scan.nii.gz --box 60,80,40,140,160,90 --name liver -o liver.nii.gz
 
     Example: anytomy segment dicom/ --slice 41 --z 30,60 --box 90,70,210,200 -o liver.seg.nrrd
 
+    Example: anytomy segment scan.nii.gz --box "90,70,210,200@35;84,70,200,190@52" -o liver.nii.gz
+
+    Example: anytomy segment cells.png --everything -o masks.json
+
     Example: anytomy segment "cases/*.nii.gz" --prompts-dir prompts/ -o out/ --measure out/measures.csv
     """
-    from anytomy.cli.cases import expand, plan, run_cases
+    from anytomy.cli.cases import Places, expand, plan, run_cases
+    from anytomy.cli.default_model import DEFAULT, default_model, say_who_answered
+    from anytomy.cli.everything import model_for, settings_of
     from anytomy.cli.output import emit
     from anytomy.cli.request import Options
 
+    automatic = settings_of(
+        everything,
+        points=grid,
+        score=min_score,
+        stability=min_stability,
+        layers=layers,
+        tile=tile,
+        least=least,
+    )
+    if automatic is not None:
+        chosen = model_for(model or DEFAULT)
+    else:
+        clicked = bool(point or negative)
+        chosen = model or default_model(clicked=clicked, files=prompts, folder=prompts_dir)
     options = Options(
         boxes=tuple(box or ()),
         points=tuple(point or ()),
@@ -166,7 +255,7 @@ def segment(
         names=tuple(name or ()),
         prompts=prompts,
         prompts_dir=prompts_dir,
-        model=model,
+        model=chosen,
         axis=axis.lower(),
         series=series,
         time=time,
@@ -174,20 +263,26 @@ def segment(
         intensity=intensity,
         zoom=zoom,
         volume=volume,
-        overlap=overlap,
+        overlap=overlap or ("higher-logit" if automatic is None else "smaller"),
         largest=largest,
         fill_holes=fill_holes,
+        fit_box=fit_box,
         combine=tuple(combine or ()),
         measure=measure is not None,
+        uncertainty=uncertainty is not None,
         engine=engine,
         device=device,
         threads=threads,
         precision=precision,
         cache_embeddings=cache_embeddings,
+        everything=automatic,
     )
     many, paths = expand(inputs, output, options)
-    cases = plan(paths, Path(output or ""), preview, output_format, options, many=many, table=measure)
+    places = Places(Path(output or ""), preview, uncertainty)
+    cases = plan(paths, places, output_format, options, many=many, table=measure)
     done = run_cases(cases, options, redo=redo, many=many)
+    if model is None and automatic is None:
+        say_who_answered(chosen)
     failed = [case for case in done if case.error]
     tables = [] if measure is None else _write_measures(measure, done)
     data: dict[str, Any] = done[0].to_dict()

@@ -13,7 +13,8 @@ AnytomyError
 │   └── ChecksumError          a file is not the one that its card names
 ├── FetchError                 an artifact cannot be had (no network, server error)
 │   └── OfflineError           it is not cached and ANYTOMY_OFFLINE is set
-└── MissingDependencyError     an optional package is not installed
+├── MissingDependencyError     an optional package is not installed
+└── StoppedError               somebody interrupted a run, and what was done is kept
 
 A message is one line: what was expected, what came, what to do.
 """
@@ -88,6 +89,10 @@ class OfflineError(FetchError):
 
 class MissingDependencyError(AnytomyError, ImportError):
     """An optional package is not installed."""
+
+
+class StoppedError(AnytomyError):
+    """Somebody interrupted a run; the message says what is kept and how to go on."""
 
 
 class AnytomyWarning(UserWarning):

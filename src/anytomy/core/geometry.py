@@ -90,12 +90,19 @@ class Geometry:
         """
         matrix = np.asarray(affine, dtype=np.float64)
         if matrix.shape != (4, 4) or not np.all(np.isfinite(matrix)):
-            raise GeometryError("expected a finite 4 x 4 affine")
+            raise GeometryError(
+                "expected a finite 4 x 4 affine, got one with NaN or infinity",
+                hint="write true voxel sizes, directions and origin into the header",
+            )
         if frame == "RAS":
             matrix = _RAS_LPS @ matrix
         spacing = np.linalg.norm(matrix[:3, :3], axis=0)
         if not np.all(spacing > 0):
-            raise GeometryError("expected an affine with three axes, got a singular one")
+            sizes = " x ".join(f"{size:g}" for size in spacing)
+            raise GeometryError(
+                f"expected an affine with three axes, got one with voxels of {sizes} mm",
+                hint="write true voxel sizes into the header",
+            )
         direction = matrix[:3, :3] / spacing
         return cls(
             size_xyz=_int_triple(size_xyz),

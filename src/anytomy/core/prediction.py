@@ -28,15 +28,23 @@ class ObjectMask:
         self.view = view
         self._parts: dict[int, tuple[int, int, tuple[int, int], NDArray[np.uint8]]] = {}
 
-    def set(self, index: int, mask: NDArray[np.bool_]) -> None:
-        """Store the mask (row, column) of slice `index` of the view."""
+    def set(self, index: int, mask: NDArray[np.bool_], *, top: int = 0, left: int = 0) -> None:
+        """Store the mask (row, column) of slice `index` of the view.
+
+        Args:
+            index: The slice.
+            mask: Of the whole slice, or of the part of it that begins at row `top` and column `left`; what
+                lies outside of the part is not of the object.
+            top: First row of the part.
+            left: First column of the part.
+        """
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if rows.size == 0:
             self._parts.pop(index, None)
             return
-        top, left = int(rows[0]), int(columns[0])
-        crop = mask[top : rows[-1] + 1, left : columns[-1] + 1]
-        self._parts[index] = (top, left, (crop.shape[0], crop.shape[1]), np.packbits(crop))
+        y, x = int(rows[0]), int(columns[0])
+        crop = mask[y : rows[-1] + 1, x : columns[-1] + 1]
+        self._parts[index] = (top + y, left + x, (crop.shape[0], crop.shape[1]), np.packbits(crop))
 
     def get(self, index: int) -> NDArray[np.bool_]:
         """The mask (row, column) of slice `index` of the view."""
@@ -131,6 +139,24 @@ class MaskStack(Sequence[Any]):
         return out
 
 
+@dataclass(frozen=True)
+class ClassLabel:
+    """What a model finds without a prompt.
+
+    Attributes:
+        name: Of the class.
+        id: Its value in the label map.
+    """
+
+    name: str
+    id: int
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return f"class {self.id} ({self.name})"
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Masks of objects on the grid of the image that they were prompted on.
@@ -138,15 +164,16 @@ class Prediction:
     Attributes:
         geometry: The image's grid.
         is_volume: Whether masks are `(z, y, x)` or `(y, x)`.
-        masks: Bool, one per prompt and in their order, then one per combination.
+        masks: Bool, one per prompt or class and in their order, then one per combination.
         label_map: `([z,] y, x)`, each object's id, overlaps resolved by `overlap`; 0 elsewhere. A combination
             comes before what it is made of, and in `a - b` b before a.
-        prompts: What was asked, with ids.
+        prompts: What was asked, with ids; none of a model that finds classes.
         scores: The model's own confidence per object (its predicted IoU; the mean over slices). It ranks;
             it is not an expected accuracy.
         overlap: The rule behind `label_map`: `higher-logit`, `last` or `keep`.
         details: What happened, for the manifest: model, timings, slices, encodings.
         combinations: Objects made of others, with ids; each is made of prompts and earlier combinations.
+        classes: What the model found without prompts.
     """
 
     geometry: Geometry
@@ -158,11 +185,12 @@ class Prediction:
     overlap: str = "higher-logit"
     details: dict[str, Any] = field(default_factory=dict)
     combinations: tuple[Combination, ...] = ()
+    classes: tuple[ClassLabel, ...] = ()
 
     @property
-    def sources(self) -> tuple[Prompt | Combination, ...]:
+    def sources(self) -> tuple[Prompt | ClassLabel | Combination, ...]:
         """What each mask comes from, in the order of masks."""
-        return (*self.prompts, *self.combinations)
+        return (*self.prompts, *self.classes, *self.combinations)
 
     @property
     def ids(self) -> tuple[int, ...]:

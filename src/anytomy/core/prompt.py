@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ class Prompt:
         z: First and last + 1 slice that the object may reach, along the slice axis.
         id: Its value in the label map; numbered from 1 in order where None.
         name: What it is called.
+        boxes: Boxes `(x0, y0, x1, y1)` on several key slices of a volume, by slice; beside or in place of a
+            two-dimensional `box`.
 
     Raises:
         PromptError: If numbers are missing, not finite or reversed, or labels do not fit the points.
@@ -44,6 +46,7 @@ class Prompt:
     z: tuple[int, int] | None = None
     id: int | None = None
     name: str | None = None
+    boxes: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.box is not None:
@@ -65,17 +68,38 @@ class Prompt:
                 raise PromptError(f"expected an object id from 1 to 65535, got {self.id}")
         if self.name is not None and not isinstance(self.name, str):
             raise PromptError(f"expected a text for the name, got {self.name!r}")
-        if self.box is None and not points and self.mask is None:
+        object.__setattr__(self, "boxes", _checked_boxes(self.boxes))
+        self._check_key_slices()
+        if self.box is None and not points and self.mask is None and not self.boxes:
             raise PromptError("expected a box, points or a mask, got a prompt with none of them")
         if self.z is not None and self.slice is not None and not self.z[0] <= self.slice < self.z[1]:
             raise PromptError(
                 f"slice {self.slice} is outside of z {self.z[0]},{self.z[1]} (the end is exclusive)"
             )
 
+    def _check_key_slices(self) -> None:
+        """Boxes on key slices must not contradict the box, the slice or the range."""
+        if not self.boxes:
+            return
+        if self.box is not None and len(self.box) == 6:
+            raise PromptError("there are a 3D box and boxes of key slices", hint="give one or the other")
+        if self.box is not None and self.boxes.get(self.slice or 0, self.box) != self.box:
+            raise PromptError(f"slice {self.slice} has two boxes that differ", hint="leave one of them out")
+        outside = [s for s in self.boxes if self.z is not None and not self.z[0] <= s < self.z[1]]
+        if outside and self.z is not None:
+            raise PromptError(
+                f"slice {outside[0]} has a box, but is outside of z {self.z[0]},{self.z[1]} (the end is "
+                "exclusive)"
+            )
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Which of `box`, `points`, `mask` it holds."""
-        held = (("box", self.box is not None), ("points", bool(self.points)), ("mask", self.mask is not None))
+        held = (
+            ("box", self.box is not None or bool(self.boxes)),
+            ("points", bool(self.points)),
+            ("mask", self.mask is not None),
+        )
         return tuple(kind for kind, there in held if there)
 
     @property
@@ -146,6 +170,16 @@ def _checked_box(values: Any) -> tuple[float, ...]:
         if end == start:
             raise PromptError(f"box {_show(box)} has no extent along {name}", hint="box ends are exclusive")
     return box
+
+
+def _checked_boxes(values: Any) -> dict[int, tuple[float, ...]]:
+    if not isinstance(values, Mapping):
+        raise PromptError(f"expected boxes by slice, got {values!r}")
+    boxes = {}
+    for key, value in values.items():
+        slice_ = _whole(key, "the slice of a box")
+        boxes[slice_] = _checked_box(_numbers(value, "a box", (4,)))
+    return dict(sorted(boxes.items()))
 
 
 def _checked_labels(values: Any, count: int) -> tuple[int, ...]:

@@ -99,6 +99,13 @@ class SliceView:
         points = np.asarray(points_xyz, dtype=np.float64)[..., list(self.axes)]
         return np.where(self.reversed_, np.asarray(self.size) - 1 - points, points)
 
+    def to_file(self, points: ArrayLike) -> NDArray[np.float64]:
+        """The inverse of `to_view`: column, row, slice (..., 3) as the file's x, y, z."""
+        seen = np.asarray(points, dtype=np.float64)
+        out = np.empty_like(seen)
+        out[..., list(self.axes)] = np.where(self.reversed_, np.asarray(self.size) - 1 - seen, seen)
+        return out
+
     def box_to_view(self, box_xyz: Sequence[float]) -> tuple[float, ...]:
         """A box x0, y0, z0, x1, y1, z1 (ends exclusive) as column, row, slice starts and ends."""
         start = np.asarray(box_xyz[:3], dtype=np.float64)[list(self.axes)]

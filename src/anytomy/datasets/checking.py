@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anytomy.datasets.case import Case, MaskRef
     from anytomy.datasets.dataset import Dataset
 
-__all__ = ["KINDS", "Finding", "check_cases", "summarise"]
+__all__ = ["KINDS", "Finding", "check_cases", "summarise", "unnamed_values"]
 
 # What can be wrong, and how it is called when several cases have it.
 KINDS = {
@@ -141,14 +141,42 @@ def _check(case: Case, seen: dict[str, Case]) -> Iterator[Finding]:
     yield from _check_masks(case, image)
 
 
-def _check_masks(case: Case, image: Image) -> Iterator[Finding]:
-    from anytomy.datasets.loading import objects_of, raw_label
+def unnamed_values(case: Case, image: Image) -> list[str]:
+    """For each label map that holds values which no label names a line that lists them.
 
+    Raises:
+        ImageReadError: If a label map cannot be read.
+        GeometryError: If it does not lie on the image's grid.
+    """
+    from anytomy.datasets.loading import raw_label
+
+    lines = []
+    for refs in _by_file(case):
+        strange = _unnamed(raw_label(refs[0], image, resize=case.resize_masks), refs)
+        if strange:
+            lines.append(_strange_line(str(refs[0].paths[0]) if refs[0].paths else "", strange))
+    return lines
+
+
+def _by_file(case: Case) -> list[list[MaskRef]]:
+    """The masks of a case, those together that are read from the same place."""
     groups: defaultdict[tuple[Any, ...], list[MaskRef]] = defaultdict(list)
     for ref in case.masks:
         groups[ref.paths, ref.form, ref.key, ref.target.channel, ref.target.colour is not None].append(ref)
+    return list(groups.values())
+
+
+def _strange_line(file: str, strange: Sequence[str]) -> str:
+    shown = ", ".join(strange[:8]) + (" ..." if len(strange) > 8 else "")
+    return f"{file} holds values that no label names: {shown}"
+
+
+def _check_masks(case: Case, image: Image) -> Iterator[Finding]:
+    from anytomy.datasets.loading import objects_of, raw_label
+
     labelled, read = False, 0
-    for refs in groups.values():
+    groups = _by_file(case)
+    for refs in groups:
         file = str(refs[0].paths[0]) if refs[0].paths else ""
         try:
             with _told() as told:
@@ -165,8 +193,7 @@ def _check_masks(case: Case, image: Image) -> Iterator[Finding]:
             yield Finding("position" if "elsewhere" in line else "warning", case.id, file, line)
         strange = _unnamed(raw, refs)
         if strange:
-            shown = ", ".join(strange[:8]) + (" ..." if len(strange) > 8 else "")
-            yield Finding("values", case.id, file, f"{file} holds values that no label names: {shown}")
+            yield Finding("values", case.id, file, _strange_line(file, strange))
     if read == len(groups) and not labelled:
         file = str(case.masks[0].paths[0]) if case.masks and case.masks[0].paths else ""
         yield Finding("empty", case.id, file, f"nothing is labelled in {file}")

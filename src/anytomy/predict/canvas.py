@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from anytomy.core.prediction import ClassLabel
     from anytomy.core.prompt import Prompt
     from anytomy.core.view import SliceView
     from anytomy.engine.model import Decoded
@@ -41,10 +42,17 @@ class Canvas:
     Args:
         view: The view that slices are in.
         shape_zyx: Shape of the file's grid.
-        prompts: One per object, numbered.
+        prompts: One per object, numbered; or classes.
         overlap: `higher-logit`, `last` (in the order of prompts) or `keep` (as higher-logit; the masks are
             what counts).
         visits: How many objects will be drawn on each slice at most.
+        uncertainty: Whether to keep a map of it.
+
+    Attributes:
+        masks: One per object, as far as it is drawn.
+        label_map: `(z, y, x)` on the file's grid.
+        drawn: Slices of the view that were drawn, of each object.
+        uncertainty: `(z, y, x)`, of the object that is the most uncertain in a voxel; None where not kept.
 
     Raises:
         OptionError: For another overlap rule.
@@ -54,10 +62,11 @@ class Canvas:
         self,
         view: SliceView,
         shape_zyx: tuple[int, int, int],
-        prompts: Sequence[Prompt],
+        prompts: Sequence[Prompt | ClassLabel],
         *,
         overlap: str,
         visits: Mapping[int, int],
+        uncertainty: bool = False,
     ) -> None:
         check_overlap(overlap)
         self._overlap = overlap
@@ -69,9 +78,16 @@ class Canvas:
         largest = max(self._ids, default=1)
         self.label_map: NDArray[Any] = np.zeros(shape_zyx, dtype=np.uint8 if largest < 256 else np.uint16)
         self._seen = view.apply(self.label_map)  # a view in both senses: writes reach the label map
+        self.drawn: list[set[int]] = [set() for _ in prompts]
+        self.uncertainty = np.zeros(shape_zyx, dtype=np.float32) if uncertainty else None
+        self._doubts = None if self.uncertainty is None else view.apply(self.uncertainty)
 
-    def draw(self, index: int, slice_: int, decoded: Decoded) -> None:
+    def draw(
+        self, index: int, slice_: int, decoded: Decoded, uncertainty: NDArray[np.float32] | None = None
+    ) -> None:
         """Add one slice of object number `index` (in the order of prompts)."""
+        if self._doubts is not None and uncertainty is not None:
+            np.maximum(self._doubts[slice_], uncertainty, out=self._doubts[slice_])
         mask = decoded.logits > 0
         self.masks[index].set(slice_, mask)
         self._left[slice_] -= 1
@@ -80,6 +96,7 @@ class Canvas:
             self._label(index, slice_, mask, decoded.logits)
         if self._left[slice_] <= 0:
             self._winners.pop(slice_, None)
+        self.drawn[index].add(slice_)
 
     def _label(self, index: int, slice_: int, mask: NDArray[np.bool_], logits: NDArray[np.float32]) -> None:
         plane = self._seen[slice_]

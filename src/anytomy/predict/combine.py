@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anytomy.core.combination import Chain
+    from anytomy.core.prediction import ClassLabel
     from anytomy.core.prompt import Prompt
+
+    Source = Prompt | ClassLabel | Combination
 
     Term = Part | Chain
 
@@ -36,7 +39,7 @@ class Recipe:
     places: Mapping[Part, int]
 
 
-def recipes(prompts: Sequence[Prompt], combine: Iterable[Combination | str]) -> list[Recipe]:
+def recipes(prompts: Sequence[Prompt | ClassLabel], combine: Iterable[Combination | str]) -> list[Recipe]:
     """Find the parts of combinations among prompts and earlier combinations.
 
     Args:
@@ -49,7 +52,7 @@ def recipes(prompts: Sequence[Prompt], combine: Iterable[Combination | str]) -> 
     """
     wanted = [combine] if isinstance(combine, (str, Combination)) else combine
     made = [c if isinstance(c, Combination) else Combination.parse(c) for c in wanted]
-    sources: list[Prompt | Combination] = list(prompts)
+    sources: list[Source] = list(prompts)
     _check_new(prompts, made)
     taken = {prompt.id for prompt in prompts} | {each.id for each in made}
     free = (i for i in range(1, 65536) if i not in taken)
@@ -64,7 +67,7 @@ def recipes(prompts: Sequence[Prompt], combine: Iterable[Combination | str]) -> 
     return found
 
 
-def _check_new(prompts: Sequence[Prompt], made: Sequence[Combination]) -> None:
+def _check_new(prompts: Sequence[Prompt | ClassLabel], made: Sequence[Combination]) -> None:
     """Refuse names and ids that are taken."""
     names = {name_key(_name(prompt)): f"object {prompt.id}" for prompt in prompts}
     ids = {prompt.id: prompt.label for prompt in prompts}
@@ -82,9 +85,7 @@ def _check_new(prompts: Sequence[Prompt], made: Sequence[Combination]) -> None:
             ids[each.id] = label
 
 
-def _place(
-    part: Part, whole: Combination, sources: Sequence[Prompt | Combination], later: Sequence[Combination]
-) -> int:
+def _place(part: Part, whole: Combination, sources: Sequence[Source], later: Sequence[Combination]) -> int:
     """Where a part is among the sources."""
     if part.is_id:
         fits = [i for i, source in enumerate(sources) if str(source.id) == part.text.lstrip("0")]
@@ -126,7 +127,7 @@ def _circular(whole: Combination, needed: Combination, later: Sequence[Combinati
     )
 
 
-def _unknown(part: Part, whole: Combination, sources: Sequence[Prompt | Combination]) -> PromptError:
+def _unknown(part: Part, whole: Combination, sources: Sequence[Source]) -> PromptError:
     names = [_name(source) for source in sources]
     if part.is_id:
         ids = ", ".join(str(source.id) for source in sources[:20])
@@ -142,7 +143,7 @@ def _unknown(part: Part, whole: Combination, sources: Sequence[Prompt | Combinat
     return PromptError(f"{whole.text}: there is no object {part}", hint=hint)
 
 
-def _name(source: Prompt | Combination) -> str:
+def _name(source: Source) -> str:
     return source.name or f"object {source.id}"
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
+    from anytomy.engine.answers import AnswerCache
     from anytomy.engine.cache import EmbeddingCache
+    from anytomy.predict.automatic.settings import AutomaticSettings
     from anytomy.predict.result import Result
 
 
@@ -35,16 +37,18 @@ class Model(LoadedModel):
     def segment(
         self,
         image: Image,
-        prompts: Iterable[Prompt],
+        prompts: Iterable[Prompt] = (),
         *,
         zoom: str | float = "off",
         intensity: str = "auto",
         axis: str = "z",
-        volume: str = "authors",
+        volume: str = "auto",
         overlap: str = "higher-logit",
         largest: bool = False,
         fill_holes: bool = False,
+        fit_box: bool = False,
         combine: Iterable[Combination | str] = (),
+        uncertainty: bool = False,
         grey: GreyScale | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Result:
@@ -60,7 +64,40 @@ class Model(LoadedModel):
             overlap=overlap,
             largest=largest,
             fill_holes=fill_holes,
+            fit_box=fit_box,
             combine=combine,
+            uncertainty=uncertainty,
+            grey=grey,
+            progress=progress,
+        )
+
+    def everything(
+        self,
+        image: Image,
+        settings: AutomaticSettings | None = None,
+        *,
+        intensity: str = "auto",
+        axis: str = "z",
+        slice_: int | None = None,
+        overlap: str = "smaller",
+        largest: bool = False,
+        fill_holes: bool = False,
+        grey: GreyScale | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Result:
+        """Find every object of a picture; see `anytomy.predict.automatic.everything.segment_everything`."""
+        from anytomy.predict.automatic.everything import segment_everything
+
+        return segment_everything(
+            self,
+            image,
+            settings,
+            intensity=intensity,
+            axis=axis,
+            slice_=slice_,
+            overlap=overlap,
+            largest=largest,
+            fill_holes=fill_holes,
             grey=grey,
             progress=progress,
         )
@@ -74,16 +111,19 @@ def load(
     threads: int | None = None,
     precision: str = "f32",
     cache: EmbeddingCache | None = None,
+    answers: AnswerCache | None = None,
 ) -> Model:
     """Load a model of the zoo: weights are fetched and graphs built at the first time.
 
     Args:
-        model: Its id (`anytomy models list`).
+        model: Its id (`anytomy models list`), or the folder of an adapter: `DIR` or `ID+DIR`.
         engine: `auto` (exported graphs on a CPU, torch on a GPU), `openvino`, `onnxruntime`, `torch`.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
         threads: CPU threads; the cores that the process may use by default.
         precision: `f32`, or `bf16` (faster on some CPUs; results then differ from CPU to CPU).
         cache: Embedding cache; 256 MiB in memory by default.
+        answers: An `AnswerCache` (`anytomy.engine.answers`) where prompts are added one by one: what they
+            do not change is not asked again.
 
     Raises:
         ModelError: If there is no such model, or its weights do not fit.
@@ -92,5 +132,11 @@ def load(
     from anytomy.zoo.registry import card
 
     return Model.open(
-        card(model), engine=engine, device=device, threads=threads, precision=precision, cache=cache
+        card(model),
+        engine=engine,
+        device=device,
+        threads=threads,
+        precision=precision,
+        cache=cache,
+        answers=answers,
     )

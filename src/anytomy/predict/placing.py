@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,12 +28,14 @@ class Track:
         start: First slice that the object reaches by what was said.
         stop: Last slice + 1.
         limits: First and last + 1 slice that it may reach: the same where a range was given, else all.
+        solid: The box is that of a 3D box, which the object need not fill in any one slice.
     """
 
     prompts: dict[int, PlanePrompt] = field(default_factory=dict)
     start: int = 0
     stop: int = 1
     limits: tuple[int, int] | None = None
+    solid: bool = False
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -69,15 +71,17 @@ def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
     masks = _plane_masks(prompt, image, view, across)
     solid = prompt.box is not None and len(prompt.box) == 6
     flat = view.slice_to_view(prompt.slice or 0)
-    named = {*points, *masks} if prompt.slice is None else {*points, *masks, flat}
+    rectangles = _key_rectangles(prompt, image, view, axis)
+    named = {*points, *masks, *rectangles} | (set() if prompt.slice is None else {flat})
     start, stop = _slice_range(prompt, view, box if solid else None, named)
     boxed = start + (stop - 1 - start) // 2 if solid else flat
-    rectangle = None if box is None else (box[0], box[1], box[3], box[4])
+    if box is not None:
+        rectangles[boxed] = (box[0], box[1], box[3], box[4])
     keys: dict[int, PlanePrompt] = {}
-    for slice_ in sorted({*points, *masks} if box is None else {*points, *masks, boxed}):
+    for slice_ in sorted({*points, *masks, *rectangles}):
         spots = points.get(slice_, [])
         keys[slice_] = PlanePrompt(
-            box=rectangle if solid or slice_ == boxed else None,
+            box=rectangles.get(slice_),
             points=tuple((x, y) for x, y, _ in spots),
             labels=tuple(int(v) for *_, v in spots),
             mask=masks.get(slice_),
@@ -88,13 +92,26 @@ def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
             f"{who} has a point or mask in slice {view.slice_to_view(outside[0])}, outside of its own range"
         )
     known = solid or prompt.z is not None
-    return Track(keys, start, stop, (start, stop) if known else (0, view.size[2]))
+    return Track(keys, start, stop, (start, stop) if known else (0, view.size[2]), solid)
+
+
+def _key_rectangles(
+    prompt: Prompt, image: Image, view: SliceView, axis: str
+) -> dict[int, tuple[float, float, float, float]]:
+    """The boxes on key slices, in the view."""
+    across = axis_number(axis)
+    found = {}
+    for slice_, box in prompt.boxes.items():
+        alone = replace(prompt, box=box, slice=slice_, boxes={}, points=(), labels=(), mask=None)
+        _check_inside(alone, image, axis)
+        seen = _view_box(alone, view, across)
+        assert seen is not None
+        found[view.slice_to_view(slice_)] = (seen[0], seen[1], seen[3], seen[4])
+    return found
 
 
 def _with_slice(prompt: Prompt, image: Image, axis: str) -> Prompt:
     """The prompt with its slice filled in where there is only one to choose."""
-    from dataclasses import replace
-
     count = image.geometry.size_xyz[axis_number(axis)]
     solid = prompt.box is not None and len(prompt.box) == 6
     if solid and (_is_flat_mask(prompt) or any(len(p) == 2 for p in prompt.points)):
@@ -131,7 +148,7 @@ def _refuse_volume_words(prompt: Prompt, image: Image) -> None:
         raise PromptError(
             f"{prompt.label} has 3D points, but {image.name} is a single picture", hint="give x,y"
         )
-    if prompt.slice not in (None, 0) or prompt.z not in (None, (0, 1)):
+    if prompt.boxes or prompt.slice not in (None, 0) or prompt.z not in (None, (0, 1)):
         raise PromptError(
             f"{prompt.label} names a slice, but {image.name} is a single picture", hint="leave it out"
         )
@@ -215,7 +232,14 @@ def _plane_points(prompt: Prompt, view: SliceView, across: int) -> dict[int, lis
         column, row, depth = (float(v) for v in view.to_view(full))
         # Halves go up in the view, not in the file, so that they do not depend on how it is stored.
         slice_ = min(max(int(np.floor(depth + 0.5)), 0), view.size[2] - 1)
-        found.setdefault(slice_, []).append((column, row, label))
+        spots = found.setdefault(slice_, [])
+        if (column, row, 1 - label) in spots:
+            raise PromptError(
+                f"{prompt.label}: the point {','.join(f'{v:g}' for v in point)} is both inside and outside "
+                "of the object",
+                hint="leave one of them out",
+            )
+        spots.append((column, row, label))
     return found
 
 

@@ -23,7 +23,7 @@ class BenchConfig:
     Attributes:
         models: Ids of models.
         data: Ids of data sets.
-        prompts: Names of simulators.
+        prompts: Names of simulators, and `everything` for automatic masks.
         volume: Strategy for volumes; None judges each object in the slice where it is largest.
         zoom: As in `segment`.
         intensity: As in `segment`.

@@ -17,7 +17,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import AnytomyError, AnytomyWarning, OptionError
+from anytomy.evaluation.bench.classes import WITHOUT_PROMPT
 from anytomy.evaluation.bench.config import SCHEMA, BenchConfig, same_run
+from anytomy.evaluation.bench.everything import EVERYTHING, KINDS
 from anytomy.evaluation.bench.table import collected, part_path, write_rows
 from anytomy.evaluation.metrics import metrics_by_name
 from anytomy.evaluation.simulators import simulator
@@ -148,14 +150,22 @@ def checked(config: BenchConfig) -> BenchConfig:
     if config.most < 1 or config.least < 1:
         raise OptionError("expected at least one object of at least one pixel")
     metrics_by_name(config.metrics)
-    simulators = [simulator(name) for name in config.prompts]
-    cards = [card(model_id) for model_id in config.models]
-    for each in simulators:
-        unfit = [c for c in cards if not set(each.kinds) <= set(c.prompts)]
-        if len(unfit) == len(cards):
-            check_prompt_kinds(cards[0], each.kinds, f"the simulator {each.name}")
+    asked = {name: _asked(name) for name in config.prompts}
+    every = [card(model_id) for model_id in config.models]
+    cards = [c for c in every if not c.classes]
+    if len(cards) < len(every):  # a model that finds classes is asked for them whatever the others are asked
+        asked[WITHOUT_PROMPT] = _asked(WITHOUT_PROMPT)
+    elif WITHOUT_PROMPT in asked:
+        raise OptionError(
+            f"the prompt {WITHOUT_PROMPT} is for models that find classes, and {cards[0].id} does not",
+            hint="name the folder of a semantic adapter with --models, or another prompt",
+        )
+    for name, kinds in asked.values():
+        unfit = [c for c in cards if not set(kinds) <= set(c.prompts)]
+        if unfit and len(unfit) == len(cards):
+            check_prompt_kinds(cards[0], kinds, name if name == EVERYTHING else f"the simulator {name}")
         for c in unfit:
-            message = f"{each.name} is left out for {c.id}, which did not learn {' and '.join(each.kinds)}"
+            message = f"{name} is left out for {c.id}, which did not learn {' and '.join(kinds)}"
             warnings.warn(message, AnytomyWarning, stacklevel=3)
     Zoom.parse(config.zoom)
     axis_number(config.axis)
@@ -167,10 +177,20 @@ def checked(config: BenchConfig) -> BenchConfig:
         config,
         models=tuple(dict.fromkeys(config.models)),
         data=tuple(dict.fromkeys(dataset_card(name).id for name in config.data)),
-        prompts=tuple(dict.fromkeys(s.name for s in simulators)),
+        prompts=tuple(dict.fromkeys(name for name, _ in asked.values())),
         structures=tuple(dict.fromkeys(canonical(s) for s in config.structures)),
         metrics=tuple(dict.fromkeys(config.metrics)),
     )
+
+
+def _asked(name: str) -> tuple[str, tuple[str, ...]]:
+    """The canonical name of a way to prompt, and the kinds of prompts that a model must know for it."""
+    if name.strip().lower() == EVERYTHING:
+        return EVERYTHING, KINDS
+    if name.strip().lower() == WITHOUT_PROMPT:
+        return WITHOUT_PROMPT, ()
+    found = simulator(name)
+    return found.name, found.kinds
 
 
 def chosen(data: Dataset, config: BenchConfig) -> list[Case]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from anytomy.core.errors import ModelError
+from anytomy.engine.model import ProposingModel
 from anytomy.evaluation.simulators.simulator import Truth, cut
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from anytomy.core.intensity import GreyScale
     from anytomy.core.prompt import Prompt
     from anytomy.engine.frame import PlanePrompt
-    from anytomy.engine.model import Decoded, Embedding, PromptableModel
+    from anytomy.engine.model import Decoded, Embedding, LoadedModel, PromptableModel, Proposals
     from anytomy.evaluation.simulators.simulator import Simulator
     from anytomy.zoo.card import ModelCard
 
@@ -65,6 +67,25 @@ class Stopwatch:
         """See `PromptableModel`."""
         return self.model.decode(embedding, prompt)
 
+    def classify(self, embedding: Embedding) -> NDArray[np.float32]:
+        """See `LoadedModel`; of a model without prompts."""
+        return cast("LoadedModel", self.model).classify(embedding)
+
+    @property
+    def batch(self) -> int:
+        """See `ProposingModel`; 1 for models that are none."""
+        return int(getattr(self.model, "batch", 1))
+
+    def propose(self, embedding: Embedding, points: NDArray[np.float64]) -> Proposals:
+        """See `ProposingModel`.
+
+        Raises:
+            ModelError: If the model is none.
+        """
+        if not isinstance(self.model, ProposingModel):
+            raise ModelError(f"{self.card.title} cannot be asked about many points at once")
+        return self.model.propose(embedding, points)
+
 
 @dataclass(frozen=True, eq=False)
 class Setting:
@@ -73,7 +94,7 @@ class Setting:
     zoom: str = "off"
     intensity: str = "auto"
     axis: str = "z"
-    volume: str = "authors"
+    volume: str = "auto"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from anytomy.core.structures import tolerance_mm
 from anytomy.core.view import axis_number
-from anytomy.evaluation.bench.objects import MEASURED, TrueObject, objects_in, united
+from anytomy.evaluation.bench.classes import NOBODY, WITHOUT_PROMPT, class_outcomes
+from anytomy.evaluation.bench.everything import EVERYTHING, KINDS, everything_rows
+from anytomy.evaluation.bench.objects import ABSENT, MEASURED, TrueObject, objects_in, united
 from anytomy.evaluation.bench.table import packed
 from anytomy.evaluation.bench.trial import Outcome, Setting, Stopwatch, run_trial
 from anytomy.evaluation.metrics import area_under_curve, dice, iou, measure, metrics_by_name, number_of_clicks
@@ -18,7 +20,7 @@ from anytomy.evaluation.simulators import Truth, seeded, simulator
 from anytomy.evaluation.simulators.registry import in_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from anytomy.core.image import Image
     from anytomy.core.intensity import GreyScale
@@ -86,7 +88,13 @@ def run_case(
     grey: GreyScale | None = None
     spill = scene.watch.cache.spilling() if scene.watch.cache is not None else nullcontext()
     with spill:
+        if model.card.classes:
+            return [*(row for row in rows if row["status"] == ABSENT), *_class_rows(scene, labels)]
         for name in config.prompts:
+            if name == EVERYTHING:
+                rows += _everything(scene, labels, several)
+            if name in (EVERYTHING, WITHOUT_PROMPT):
+                continue
             who = in_images(simulator(name), config, is_volume=image.is_volume)
             if who is None or not set(who.kinds) <= set(model.card.prompts):
                 continue
@@ -101,6 +109,25 @@ def run_case(
                 rows.append(_row(scene, each, who, outcome))
             rows += _instance_rows(scene, who, [o for o in outcomes if o[0].structure in several])
     return rows
+
+
+def _class_rows(scene: _Scene, labels: Mapping[str, Any]) -> Iterable[Row]:
+    """Rows of a model without prompts: one for each class that is labelled."""
+    axis, intensity = scene.config.axis, scene.config.intensity
+    for structure, outcome in class_outcomes(
+        scene.watch, scene.image, labels, axis=axis, intensity=intensity
+    ):
+        each = TrueObject(structure, "all", MEASURED, outcome.truth, int(outcome.truth.sum()))
+        yield _row(scene, each, NOBODY, outcome) | {"zoom": "off"}
+
+
+def _everything(scene: _Scene, labels: Mapping[str, Any], several: Collection[str]) -> Iterable[Row]:
+    if not set(KINDS) <= set(scene.watch.card.prompts):
+        return
+    fixed = {"level": "case", "status": MEASURED, "scope": "picture"}
+    intensity = scene.config.intensity
+    for row in everything_rows(scene.watch, scene.image, labels, several, intensity=intensity):
+        yield {**scene.common, **row, **fixed}
 
 
 def in_images(who: Simulator, config: BenchConfig, *, is_volume: bool) -> Simulator | None:
@@ -121,7 +148,7 @@ def _try(scene: _Scene, each: TrueObject, who: Simulator, grey: GreyScale | None
     spacing = image.geometry.spacing_zyx_mm if image.is_volume else None
     truth = Truth(each.mask, image.is_volume, config.axis, spacing)
     rng = seeded(config.seed, case.dataset, case.id, each.structure, each.name, who.name)
-    setting = Setting(config.zoom, config.intensity, config.axis, config.volume or "authors")
+    setting = Setting(config.zoom, config.intensity, config.axis, config.volume or "auto")
     return run_trial(scene.watch, image, truth, who, rng, setting, grey=grey)
 
 
@@ -157,7 +184,7 @@ def _row(scene: _Scene, each: TrueObject, who: Simulator, outcome: Outcome) -> R
         "prompt": who.name,
         "budget": who.budget,
         "scope": who.scope if scene.image.is_volume else "picture",
-        "volume": (scene.config.volume or "authors") if _is_solid(scene, who) else None,
+        "volume": (scene.config.volume or "auto") if _is_solid(scene, who) else None,
         "slice": outcome.slice,
         "pixels": each.pixels,
         "intensity": outcome.intensity,
