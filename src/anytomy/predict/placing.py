@@ -76,7 +76,9 @@ def place(image: Image, prompt: Prompt, view: SliceView, axis: str) -> Track:
     start, stop = _slice_range(prompt, view, box if solid else None, named)
     boxed = start + (stop - 1 - start) // 2 if solid else flat
     if box is not None:
-        rectangles[boxed] = (box[0], box[1], box[3], box[4])
+        # The cross-section of a cuboid belongs to all of its slices that are prompted.
+        for slice_ in {boxed, *points, *masks} if solid else {boxed}:
+            rectangles[slice_] = (box[0], box[1], box[3], box[4])
     keys: dict[int, PlanePrompt] = {}
     for slice_ in sorted({*points, *masks, *rectangles}):
         spots = points.get(slice_, [])
