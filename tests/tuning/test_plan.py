@@ -125,12 +125,11 @@ def test_a_forward_pass_is_stopped_before_it_takes_too_much() -> None:
 
 def test_memory_of_a_block_is_seen() -> None:
     before = used(CPU)
-    with watched(CPU) as peak:
-        # Pages of the system's own: torch may be given some that this process holds already.
-        with mmap.mmap(-1, 200_000_000) as held:
-            for page in range(0, len(held), mmap.PAGESIZE):
-                held[page] = 1
-            time.sleep(0.1)
+    # Pages of the system's own: torch may be given some that this process holds already.
+    with watched(CPU) as peak, mmap.mmap(-1, 200_000_000) as held:
+        for page in range(0, len(held), mmap.PAGESIZE):
+            held[page] = 1
+        time.sleep(0.1)
     assert peak.bytes - before > 150e6
     assert peak.seconds > 0
 
