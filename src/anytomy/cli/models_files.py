@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _Reference = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model: ID, or the folder of an adapter, DIR or ID+DIR.")
@@ -75,8 +78,8 @@ def export(
     files = export_onnx(card(model), output, threads=available_cores())
     data = {"model": model, "files": [str(path) for path in files]}
 
-    def render(console: object) -> None:
+    def render(console: Console) -> None:
         for path in files:
-            console.print(f"wrote {path}", markup=False, soft_wrap=True)  # type: ignore[attr-defined]
+            console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
     emit("models export", data, as_json=as_json, render=render)

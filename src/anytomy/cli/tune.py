@@ -107,7 +107,7 @@ def tune(
     from anytomy.engine.threads import keep_big_blocks
     from anytomy.report.tune_page import write_tune_page
     from anytomy.tuning.config import parse_fold, parse_prompts
-    from anytomy.tuning.plan import PRECISIONS
+    from anytomy.tuning.plan import PRECISIONS, Plan
     from anytomy.tuning.run import Runtime, tune
 
     given: dict[str, Any] = {
@@ -150,15 +150,15 @@ def tune(
     )
     with _bars(shown=not as_json) as progress:
         done = tune(config, output, runtime=runtime, say=print_line, progress=progress, estimate=estimate)
-    if estimate:
-        emit("tune", {"plan": done.to_dict()}, as_json=as_json)  # type: ignore[union-attr]
+    if isinstance(done, Plan):
+        emit("tune", {"plan": done.to_dict()}, as_json=as_json)
         return
     page = write_tune_page(output)
     emit(
         "tune",
-        _summary(done, page),  # type: ignore[arg-type]
+        _summary(done, page),
         as_json=as_json,
-        render=lambda console: _render(console, done, page),  # type: ignore[arg-type]
+        render=lambda console: _render(console, done, page),
     )
 
 

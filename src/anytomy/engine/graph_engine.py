@@ -28,14 +28,14 @@ def runtimes() -> list[str]:
     return [name for name in ("openvino", "onnxruntime") if find_spec(name) is not None]
 
 
-class GraphEngine:
-    """Runs a folder of exported graphs on the CPU.
+class EncoderGraph:
+    """An exported image encoder on the CPU, and the graph that reads its embeddings.
 
     Args:
-        folder: Holds `encoder.onnx` and `decoder.onnx`.
-        tuned: The folder of `decoder.onnx`, where it is another one.
-        encoder: `openvino` or `onnxruntime`; None to run the decoder alone.
-        decoder: The same, for the decoder.
+        folder: Holds `encoder.onnx` and the other graph.
+        tuned: The folder of the other graph, where it is another one.
+        encoder: `openvino` or `onnxruntime`; None to run the other graph alone.
+        decoder: The same, for the other graph.
         threads: CPU threads.
         precision: `f32`; `bf16` runs OpenVINO parts in bfloat16 where the CPU can.
         compile_cache: Where OpenVINO keeps compiled graphs; None to compile anew.
@@ -44,6 +44,8 @@ class GraphEngine:
         MissingDependencyError: If a runtime is not installed.
         ModelError: If a runtime cannot open a graph.
     """
+
+    reader = "decoder.onnx"
 
     def __init__(
         self,
@@ -61,13 +63,17 @@ class GraphEngine:
         self.description = f"{'+'.join(parts)} cpu {precision} x{threads}"
         settings = (threads, precision, compile_cache)
         self._encoder = open_graph(encoder, folder / "encoder.onnx", *settings) if encoder else None
-        self._decoder = open_graph(decoder, (tuned or folder) / "decoder.onnx", *settings)
+        self._reader = open_graph(decoder, (tuned or folder) / self.reader, *settings)
 
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `Engine`."""
+        """See `Encoder`."""
         assert self._encoder is not None, "opened without one"
         embedding: NDArray[np.float32] = self._encoder({"pixels": pixels})[0]
         return embedding
+
+
+class GraphEngine(EncoderGraph):
+    """Runs a folder of exported graphs, `encoder.onnx` and `decoder.onnx`; see `EncoderGraph`."""
 
     def decode(
         self,
@@ -104,7 +110,7 @@ class GraphEngine:
     ) -> list[NDArray[np.float32]]:
         side = 4 * embedding.shape[-1]
         empty = np.zeros((1, 1, side, side), dtype=np.float32)
-        return self._decoder(
+        return self._reader(
             {
                 "embedding": embedding,
                 "coords": coords,
