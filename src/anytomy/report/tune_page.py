@@ -113,16 +113,19 @@ def _verdict(change: Change) -> str:
     after = f"mean Dice of {counted(change.after.patients, 'test patient')} {number(change.after.mean)}"
     if not change.before.patients:
         return f"{what}: {after}; the base cannot be asked so. "
+    # Without prompts it is held against tight boxes of the label: less is no harm.
+    alone = change.prompts[1] == "none"
     low, high = change.result.difference.low, change.result.difference.high
     if not math.isfinite(low):
         said = "too few patients to say more"
     elif low > 0:
-        said = "it helped"
+        said = "better than with boxes that somebody drew" if alone else "it helped"
     elif high < 0:
-        said = "it hurt"
+        said = "boxes that somebody drew are better" if alone else "it hurt"
     else:
         said = "no clear change"
-    text = f"{what}: {after}, before {number(change.before.mean)}"
+    before = "the base with tight boxes" if alone else "before"
+    text = f"{what}: {after}, {before} {number(change.before.mean)}"
     return f"{text}, change {estimate(change.result.difference, signed=True)}: {said}. "
 
 
