@@ -8,15 +8,17 @@ BIN := $(VENV)/bin
 # The stamps carry a checksum of what is to be installed: set up again when that has changed, and only then.
 KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d ' ' -f 1)
 USER_STAMP := $(VENV)/.user-$(KEY)
+SERVER_STAMP := $(VENV)/.server-$(KEY)
 DEV_STAMP := $(VENV)/.dev-$(KEY)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= 2
 
-.PHONY: help setup dev weights demo test pytest test-shared lint format types bench docs clean
+.PHONY: help setup dev weights demo page annotate-demo annotate-picture wheel test pytest page-check \
+	test-browser test-shared lint format types bench docs clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 setup: $(USER_STAMP) ## install Anytomy into .venv, ready to use
 
@@ -25,10 +27,30 @@ dev: $(DEV_STAMP) ## setup, and the tools that tests and checks need
 demo: $(USER_STAMP) ## segment the sample images and write pictures and a page to demo/
 	$(BIN)/anytomy demo -o demo
 
-test: lint types pytest $(if $(SHARED),test-shared) ## all checks and the default tests (SHARED=1: also on ../shared)
+page: | $(BIN)/python ## build the page of `anytomy annotate` into the package (Node from PyPI where there is none)
+	$(BIN)/python web/build.py --get-node
+
+annotate-demo: $(SERVER_STAMP) page ## annotate the sample images in a browser (ANNOTATE=--no-browser: only its address)
+	$(BIN)/anytomy demo --images -o demo/images
+	$(BIN)/anytomy annotate demo/images -o demo/labels $(ANNOTATE)
+
+wheel: page ## what users install, with the page in it, into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+
+test: lint types page-check pytest $(if $(SHARED),test-shared) ## all checks and the default tests (SHARED=1: also on ../shared)
 
 pytest: $(DEV_STAMP) weights ## the default tests only
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+page-check: | $(BIN)/python ## types, style and unit tests of the page's sources, where there is Node
+	$(BIN)/python web/build.py check
+
+test-browser: $(DEV_STAMP) weights page ## the tests that click through the page in a browser
+	$(BIN)/python -m pytest -m browser
+
+annotate-picture: $(DEV_STAMP) weights page ## the picture of the page in README.md
+	$(BIN)/anytomy demo --images -o demo/images
+	$(BIN)/python -m tests.browser.readme_picture demo/images docs/images/annotate.png
 
 # pytest exits with 5 where no test has the marker.
 test-shared: $(DEV_STAMP) weights ## the tests on the development data in ../shared
@@ -69,6 +91,11 @@ $(BIN)/python:
 $(USER_STAMP): | $(BIN)/python
 	$(PIP_INSTALL) -e .
 	@rm -f $(VENV)/.user-*
+	@touch $@
+
+$(SERVER_STAMP): | $(USER_STAMP)
+	$(PIP_INSTALL) -e '.[server]'
+	@rm -f $(VENV)/.server-*
 	@touch $@
 
 $(DEV_STAMP): | $(USER_STAMP)
