@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anytomy.predict.model import Model
+    from anytomy.server.page_files import Page
 
 API = "/api/v1"
 SHAPE = (12, 48, 64)  # z, y, x
@@ -52,14 +53,14 @@ def write_cases(folder: Path) -> None:
 class FakeModels(Models):
     """`tiny` knows boxes, `clicks` everything."""
 
-    def __init__(self, engine: BrightEngine | None = None) -> None:
+    def __init__(self, engine: BrightEngine | None = None, default: str = "tiny") -> None:
         self.engine = engine or BrightEngine()
 
         def load(reference: str) -> Model:
             return bright_model(engine=self.engine, **_changes(reference))
 
         super().__init__(
-            "tiny",
+            default,
             load=load,
             card=lambda reference: bright_model(**_changes(reference)).card,
             ids=lambda: ["tiny", "clicks", "far"],
@@ -84,9 +85,11 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *, engine: BrightEngine | None = None, **changes: Any) -> Iterator[TestClient]:
+def serving(
+    folder: Path, *, engine: BrightEngine | None = None, page: Page | None = None, **changes: Any
+) -> Iterator[TestClient]:
     """A client of a server on a folder of images."""
-    app = create_app(settings_for(folder, **changes), FakeModels(engine))
+    app = create_app(settings_for(folder, **changes), FakeModels(engine), page)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 

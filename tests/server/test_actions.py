@@ -142,7 +142,7 @@ class TestPrompts:
             user.do("labels", 201)
             for right in (40, 45, 50):
                 user.do("prompts", label=1, slice=6, box=[15, 10, right, 40])
-            engine = client.app._app  # type: ignore[attr-defined]
+            engine = client.app.app  # type: ignore[attr-defined]
             assert engine.state.desk.models.engine.encoded == 1
 
 

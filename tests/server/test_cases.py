@@ -4,6 +4,7 @@ import io
 import time
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -91,6 +92,38 @@ class TestSlices:
             raw = client.get(f"{place}?raw=1")
             assert raw.headers["x-shape"] == "48x64"
             assert np.array_equal(np.frombuffer(raw.content, np.uint8).reshape(SHAPE[1:]), picture)
+
+    def test_stored_values_come_as_they_are(self, folder: Path) -> None:
+        affine = np.diag([-0.8, -0.8, 2.5, 1])
+        volumes = {
+            "int16": ball_volume() - 300,
+            "uint16": ball_volume().astype(np.uint16) * 60,
+            "float32": ball_volume() / np.float32(7),
+        }
+        for name, volume in volumes.items():
+            nibabel.save(nibabel.Nifti1Image(volume.transpose(2, 1, 0), affine), folder / f"{name}.nii.gz")
+        view = SliceView.canonical(Geometry.from_affine(affine, (64, 48, 12), frame="RAS"), "y")
+        with serving(folder) as client:
+            for name, volume in volumes.items():
+                user = Annotator(client, f"{name}.nii.gz")
+                answer = client.get(f"{API}/cases/{user.case}/slices/y/9?values=1")
+                expected = view.apply(volume)[9]
+                assert answer.headers["x-type"] == name
+                assert answer.headers["x-shape"] == "x".join(str(n) for n in expected.shape)
+                assert np.array_equal(
+                    np.frombuffer(answer.content, f"<{volume.dtype.str[1:]}"), expected.ravel()
+                )
+
+    def test_facts_say_what_is_black_and_white(self, folder: Path) -> None:
+        with serving(folder) as client:
+            user = Annotator(client)
+            window = user.ok("GET", f"/cases/{user.case}")["window"]
+            place = f"{API}/cases/{user.case}/slices/z/6"
+            grey = np.frombuffer(client.get(f"{place}?raw=1").content, np.uint8)
+            values = np.frombuffer(client.get(f"{place}?values=1").content, np.int16).astype(np.float64)
+            scaled = np.clip((values - window["low"]) / (window["high"] - window["low"]), 0, 1)
+            scaled[(values == 0) & window["zero_is_black"]] = 0
+            assert np.array_equal((scaled * 255).astype(np.uint8), grey)
 
     @pytest.mark.parametrize(
         ("place", "status"),

@@ -209,7 +209,7 @@ class TestAnswers:
     def test_an_unforeseen_error_tells_nothing(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         with serving(folder) as client:
             user = Annotator(client)
-            desk = client.app._app.state.desk  # type: ignore[attr-defined]
+            desk = client.app.app.state.desk  # type: ignore[attr-defined]
 
             def broken(*_: object) -> None:
                 raise RuntimeError("Doe^John")

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OutputError
 from anytomy.engine.model import check_prompt_kinds
 from anytomy.predict.plane import decode_plane
+from anytomy.predict.segment import check_request
 from anytomy.predict.zoom import Zoom
 from anytomy.server.cases import Cases
 from anytomy.server.fair_queue import FairQueue, Rank
 from anytomy.server.jobs import Jobs, plane_prompt
 from anytomy.server.opening import Opened
+from anytomy.server.output import save
+from anytomy.server.problems import BusyError
 from anytomy.server.sessions import Sessions
 from anytomy.server.store import Store
 from anytomy.server.uploads import read_upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from anytomy.core.image import Image
+    from anytomy.core.prompt import Prompt
+    from anytomy.predict.result import Result
     from anytomy.server.cases import Case
     from anytomy.server.history import Flips
     from anytomy.server.models import Models
@@ -49,6 +54,7 @@ class Desk:
 
         self.settings = settings
         self.models = models
+        self._closing = False
         # Taken and given up in different threads.
         self._alone = FileLock(settings.state / "lock", thread_local=False)
         try:
@@ -67,18 +73,64 @@ class Desk:
         self.cases = Cases(settings, self.store.secret)
         self.opened = Opened(_read, settings.limits.image_bytes)
         self.sessions = Sessions(self.store, self.cases, self.opened, settings.limits)
-        self.queue = FairQueue(settings.limits.queued)
+        self.queue = FairQueue(settings.limits.queued, models.interrupt)
         self.jobs = Jobs(self.queue, self.sessions, models)
 
     def close(self) -> None:
         """Stop work and give up the state."""
+        self._closing = True
         self.queue.close()
         self.store.close()
         self._alone.release()
 
+    def warm_up(self) -> Future[Any]:
+        """Load the default model before anybody waits for it; what is wrong with it is said to who asks."""
+        return self.queue.submit("", Rank.WAITED_FOR, lambda: self.models.open(self.models.default))
+
     def open(self, session: Session) -> OpenCase:
         """The image of a session."""
         return self.opened.open(self.cases.get(session.row.case_id))
+
+    def save(self, session: Session, who: str) -> Any:
+        """Write the label map of a session and how it came about; see `output.save`."""
+        case = self.cases.get(session.row.case_id)
+        written = save(session, case, self.open(session).image, self.cases.all(), self.settings, who)
+        self.store.mark_saved(session.row.id, written["seq"])
+        return written
+
+    def segment(
+        self, case: Case, reference: str, prompts: Sequence[Prompt], *, volume: str, rank: Rank
+    ) -> Future[Result]:
+        """Have a whole image segmented, without a session; what is wrong with prompts is found at once.
+
+        Args:
+            case: The image.
+            reference: The model.
+            prompts: On the file's grid; none for a model that finds classes.
+            volume: Strategy for volumes.
+            rank: `LONG` for what takes longer than a few slices: others are let through in between.
+
+        Raises:
+            PromptError: If a prompt lies outside of the image.
+            UnsupportedPromptError: If the model never learned such prompts.
+            BusyError: If too much waits.
+        """
+        found = self.opened.open(case)
+        card = self.models.card(reference)
+        check_request(card, found.image, prompts, volume=volume)
+        grey = found.grey("auto", card.intensity)
+
+        def progress(done: int, expected: int) -> None:
+            if self._closing:
+                raise BusyError("the server is closing")
+            self.queue.let_through()
+
+        def work() -> Result:
+            model = self.models.open(reference)
+            more: Any = {"progress": progress} if rank is Rank.LONG else {}
+            return model.segment(found.image, prompts, volume=volume, grey=grey, **more)
+
+        return self.queue.submit(f"case {case.id}", rank, work)
 
     def prompt(self, session: Session, asked: NewPrompt) -> Future[tuple[Flips, float]]:
         """Have a prompt answered and drawn; what is wrong with it is found at once.
@@ -110,7 +162,8 @@ class Desk:
             flips = session.answer(place, group, mask, asked.points, begin=asked.begin, who=asked.who)
             return flips, decoded.score
 
-        return self.queue.submit(session.row.id, Rank.WAITED_FOR, work)
+        about = session.row.case_id, asked.axis, asked.slice, reference
+        return self.queue.submit(session.row.id, Rank.WAITED_FOR, work, about)
 
     def look(self, session: Session, axis: str, slice_: int) -> int:
         """Encode a slice and its neighbours ahead; earlier wishes of the session are dropped.
@@ -124,10 +177,11 @@ class Desk:
         grey = found.grey("auto", self.models.card(reference).intensity)
 
         def encoding(index: int) -> Callable[[], object]:
-            return lambda: self.models.open(reference).encode(found.picture(axis, index, grey))
+            return lambda: self.models.encode_ahead(reference, found.picture(axis, index, grey))
 
         near = [slice_ + step for step in _AHEAD if 0 <= slice_ + step < count]
-        self.queue.replace(session.row.id, Rank.AHEAD, [encoding(index) for index in near])
+        works = {(session.row.case_id, axis, index, reference): encoding(index) for index in near}
+        self.queue.replace(session.row.id, Rank.AHEAD, works)
         return len(near)
 
 

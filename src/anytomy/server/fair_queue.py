@@ -1,8 +1,9 @@
 """One worker for the model, shared fairly: `FairQueue`.
 
 The model runs one thing at a time; two at once would only slow each other down on a CPU. What a person waits
-for comes first, then long work slice by slice, then guesses about what will be looked at next. Among equals
-the sessions take turns, however much one of them has asked for.
+for comes first, then long work slice by slice, then guesses about what will be looked at next; a guess that
+runs is interrupted where somebody waits, and made again later. Among equals the sessions take turns, however
+much one of them has asked for.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from concurrent.futures import Future
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from anytomy.engine.protocol import EncodingInterruptedError
 from anytomy.server.problems import BusyError, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
 
 class Rank(IntEnum):
@@ -31,6 +33,7 @@ class Rank(IntEnum):
 class _Job(NamedTuple):
     work: Callable[[], Any]
     future: Future[Any]
+    about: Hashable = None
 
 
 class FairQueue:
@@ -38,18 +41,30 @@ class FairQueue:
 
     Args:
         most: Jobs of a rank that one session may have waiting.
+        interrupt: Has a job of rank `AHEAD` that runs raise `EncodingInterruptedError`, if it can.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, interrupt: Callable[[], None] = lambda: None) -> None:
         self._most = most
+        self._interrupt = interrupt
+        # The guess that runs, whose it is and among which it stood; None where something else runs.
+        self._guess: tuple[_Job, str, deque[_Job]] | None = None
         self._waiting: dict[Rank, OrderedDict[str, deque[_Job]]] = {rank: OrderedDict() for rank in Rank}
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="anytomy-model", daemon=True)
         self._thread.start()
 
-    def submit(self, session: str, rank: Rank, work: Callable[[], Any]) -> Future[Any]:
+    def submit(
+        self, session: str, rank: Rank, work: Callable[[], Any], about: Hashable = None
+    ) -> Future[Any]:
         """Have something done; the future has what it returns or raises.
+
+        Args:
+            session: Whose it is.
+            rank: What goes first.
+            work: What is done.
+            about: A guess about the same is not interrupted for it: it does a part of the work.
 
         Raises:
             BusyError: If too much of the session waits already.
@@ -60,6 +75,8 @@ class FairQueue:
             if self._closed or len(jobs) >= self._most:
                 raise BusyError("too many requests of this session wait", hint="wait for their answers")
             jobs.append(job)
+            if rank is Rank.WAITED_FOR and self._guess is not None and self._guess[0].about != about:
+                self._interrupt()  # the worker takes nothing else up before this block is left
             self._changed.notify()
         return job.future
 
@@ -73,13 +90,14 @@ class FairQueue:
 
         self.submit(session, rank, step)
 
-    def replace(self, session: str, rank: Rank, works: Sequence[Callable[[], Any]]) -> None:
-        """Have these done in place of what the session has waiting in a rank."""
+    def replace(self, session: str, rank: Rank, works: Mapping[Any, Callable[[], Any]]) -> None:
+        """Have these done, by what they are about, in place of what the session has waiting in a rank."""
         with self._changed:
             for job in self._waiting[rank].pop(session, ()):
                 job.future.cancel()
             if not self._closed and works:
-                self._waiting[rank][session] = deque(_Job(work, Future()) for work in works[: self._most])
+                jobs = [_Job(work, Future(), about) for about, work in works.items()]
+                self._waiting[rank][session] = deque(jobs[: self._most])
                 self._changed.notify()
 
     def let_through(self) -> None:
@@ -106,12 +124,17 @@ class FairQueue:
                 if self._closed:
                     return
             job = self._next(Rank.AHEAD)
-            if job is not None:
+            if job is None:
+                continue
+            try:
                 _do(job)
+            except EncodingInterruptedError:
+                self._put_back()
 
     def _next(self, lowest: Rank) -> _Job | None:
         """The next job down to a rank."""
         with self._changed:
+            self._guess = None
             for rank in Rank:
                 if rank > lowest:
                     return None
@@ -121,15 +144,28 @@ class FairQueue:
                     job = jobs.popleft()
                     if jobs:
                         sessions[session] = jobs  # behind all others
+                    if rank is Rank.AHEAD:
+                        self._guess = job, session, jobs
                     return job
         return None
 
+    def _put_back(self) -> None:
+        """Make the guess that was interrupted later, unless the session has others by now."""
+        with self._changed:
+            if self._closed or self._guess is None:
+                return
+            job, session, jobs = self._guess
+            if self._waiting[Rank.AHEAD].setdefault(session, jobs) is jobs:
+                jobs.appendleft(job)
+
 
 def _do(job: _Job) -> None:
-    if not job.future.set_running_or_notify_cancel():
+    if not job.future.running() and not job.future.set_running_or_notify_cancel():
         return
     try:
         job.future.set_result(job.work())
+    except EncodingInterruptedError:
+        raise
     except BaseException as error:
         if not isinstance(error, Exception):
             record(error)

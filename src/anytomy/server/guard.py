@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+import re
 import socket
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "anytomy-token"
-UPLOADS = "/api/v1/uploads"
+# What takes files; every other body is small.
+_TAKES_FILES = re.compile(r"/api/v1/uploads|/session/|/infer/[^/]+|/datastore/(image|label)?")
+# What a client of the MONAI Label protocol asks before it has a token.
+_LOGIN = ("/auth/", "/auth/token")
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -57,12 +61,15 @@ class Guard:
         app: What it guards.
         settings: Host, token, origins, limits.
         policy: The content security policy of an answer, by its path.
+
+    Attributes:
+        app: What it guards.
     """
 
     def __init__(
         self, app: App, settings: Settings, policy: Callable[[str], str] = lambda _: API_POLICY
     ) -> None:
-        self._app = app
+        self.app: Any = app
         self._settings = settings
         self._policy = policy
         self._names = _own_names(settings.host)
@@ -70,7 +77,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         if scope["type"] != "http":  # there are no web sockets here
             await send({"type": "websocket.close", "code": 1008})
@@ -85,7 +92,7 @@ class Guard:
             await _answer(reply, *refusal)
         elif scope["method"] == "OPTIONS":
             await _answer(reply, 204, b"", [])
-        elif not self._has_token(headers):
+        elif scope["path"] not in _LOGIN and not self._has_token(headers):
             await self._ask_for_token(scope, reply)
         else:
             await self._bounded(scope, headers, receive, reply)
@@ -158,7 +165,7 @@ class Guard:
 
     async def _bounded(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         limits = self._settings.limits
-        most = limits.upload_bytes if scope["path"] == UPLOADS else limits.body_bytes
+        most = limits.upload_bytes if _TAKES_FILES.fullmatch(scope["path"]) else limits.body_bytes
         refusal = 413, *_json(body("TooLarge", f"expected a body of at most {most} bytes"))
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 15 or int(length) > most:
@@ -183,7 +190,7 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, counted, noted)
+            await self.app(scope, counted, noted)
         except _TooLargeError:
             if begun:
                 raise

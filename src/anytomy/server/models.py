@@ -10,6 +10,9 @@ from anytomy.core.errors import AnytomyError, ModelError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from anytomy.predict.model import Model
     from anytomy.zoo.card import ModelCard
 
@@ -44,12 +47,27 @@ class Models:
         self._card = card
         self._ids = ids
         self._has = has
+        self._added: dict[str, str] = {}
         self._loaded: OrderedDict[str, Model] = OrderedDict()
+        self._ahead: Model | None = None
+
+    def add(self, name: str, reference: str) -> None:
+        """Offer a model that was tuned here under a name; a later one takes the place of an earlier one.
+
+        Raises:
+            ModelError: If there is no such model.
+        """
+        self._card(reference)
+        self._added[name] = reference
 
     def offered(self) -> list[str]:
-        """References, the default one first."""
+        """References of the models that take prompts, the default one first."""
         others = [each for each in self._ids() if each != self.default and self._has(each)]
-        return [self.default, *others]
+        return [self.default, *others, *(each for each in self._added if not self.card(each).classes)]
+
+    def finders(self) -> list[str]:
+        """References of the models that find their classes by themselves."""
+        return [each for each in self._added if self.card(each).classes]
 
     def card(self, reference: str) -> ModelCard:
         """The card of an offered model.
@@ -57,6 +75,8 @@ class Models:
         Raises:
             ModelError: If it is not offered.
         """
+        if reference in self._added:
+            return self._card(self._added[reference])
         if reference != self.default and reference not in self._ids():
             raise ModelError("there is no such model", hint="list them at /api/v1/models")
         if reference != self.default and not self._has(reference):
@@ -68,13 +88,28 @@ class Models:
 
     def open(self, reference: str) -> Model:
         """A model that is ready; for the worker's thread only."""
-        if reference not in self._loaded:
-            self.card(reference)
-            self._loaded[reference] = self._load(reference)
+        self.card(reference)
+        source = self._added.get(reference, reference)
+        if source not in self._loaded:
+            self._loaded[source] = self._load(source)
             if len(self._loaded) > _LOADED:
                 self._loaded.popitem(last=False)
-        self._loaded.move_to_end(reference)
-        return self._loaded[reference]
+        self._loaded.move_to_end(source)
+        return self._loaded[source]
+
+    def encode_ahead(self, reference: str, picture: NDArray[np.uint8]) -> None:
+        """Encode a picture that may be prompted soon; for the worker's thread only.
+
+        Raises:
+            EncodingInterruptedError: If it was interrupted.
+        """
+        self._ahead = self.open(reference)
+        self._ahead.encode(picture)
+
+    def interrupt(self) -> None:
+        """Have an encoding ahead end, where the engine can; from any thread, while no other work runs."""
+        if self._ahead is not None:
+            self._ahead.interrupt()
 
     def describe(self, reference: str) -> dict[str, Any]:
         """What people should know of a model, JSON-able."""
@@ -89,7 +124,7 @@ class Models:
             "prompts": list(card.prompts),
             "refuses": {kind: _why(card, kind) for kind in missing},
             "classes": list(card.classes),
-            "loaded": reference in self._loaded,
+            "loaded": self._added.get(reference, reference) in self._loaded,
         }
 
 

@@ -6,7 +6,7 @@ import io
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from anytomy.server.cases import Case
 
 AXES = ("x", "y", "z")
+_VALUE_TYPES = ("|u1", "<i2", "<u2")
 _WINDOWS = 32
 _THUMBNAIL = 128
 
@@ -69,6 +70,16 @@ class OpenCase:
         """Grey levels or colours `(row, column[, 3])` of one slice, contiguous."""
         view = self.view(axis, slice_)
         return np.ascontiguousarray(grey.apply(view.apply(self.image.volume)[slice_]))
+
+    def values(self, axis: str, slice_: int) -> NDArray[Any]:
+        """Stored values `(row, column[, 3])` of one slice, contiguous and little endian.
+
+        They are uint8, int16 or uint16 where these hold the file's type, else float32.
+        """
+        view = self.view(axis, slice_)
+        stored = view.apply(self.image.volume)[slice_]
+        found = next((t for t in _VALUE_TYPES if np.can_cast(stored.dtype, t)), "<f4")
+        return np.ascontiguousarray(stored, dtype=found)
 
     def grey(self, window: str, policies: Mapping[str, str]) -> GreyScale:
         """The fitted scale of `auto` (a model's policy for the modality) or of another intensity option.
@@ -125,6 +136,11 @@ class Opened:
                 while len(self._held) > 1 and self._bytes() > self._most_bytes:
                     self._held.popitem(last=False)
             return found
+
+    def forget(self, case_id: str) -> None:
+        """Hold a case no longer."""
+        with self._lock:
+            self._held.pop(case_id, None)
 
     def _bytes(self) -> int:
         return sum(each.image.array.nbytes for each in self._held.values())

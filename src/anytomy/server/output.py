@@ -20,11 +20,12 @@ from anytomy.server.cases import LABELS, inside
 from anytomy.server.store import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from anytomy.core.image import Image
+    from anytomy.core.prediction import ObjectMask
     from anytomy.server.cases import Case
     from anytomy.server.session import Session
     from anytomy.server.settings import Settings
@@ -149,22 +150,40 @@ def _snapshot(session: Session, image: Image) -> tuple[Prediction, dict[str, Any
                 {"seq": node.seq, "kind": node.kind, **_brief(node.about)} for node in session.history.line()
             ],
         }
+    found = labelled(
+        image,
+        {label.id: (label.name, mask, scores[label.id]) for label, mask in zip(labels, masks, strict=True)},
+        overlap="keep" if session.row.overlap == "keep" else "last",
+    )
+    return found, about, seq
+
+
+def labelled(
+    image: Image, labels: Mapping[int, tuple[str, ObjectMask, float]], *, overlap: str = "last"
+) -> Prediction:
+    """Masks as a prediction that can be written.
+
+    Args:
+        image: Whose grid they are on.
+        labels: Name, mask and score by value in the label map; of several the last has a voxel.
+        overlap: The rule behind that.
+    """
     shape = image.geometry.shape_zyx
-    label_map: NDArray[Any] = np.zeros(shape, dtype=np.uint8)
-    for label, mask in zip(labels, masks, strict=True):
+    label_map: NDArray[Any] = np.zeros(shape, dtype=np.uint8 if max(labels, default=0) < 256 else np.uint16)
+    for value, (_, mask, _) in labels.items():
         for z in mask.slices:
-            label_map[z][mask.get(z)] = label.id
-    prediction = Prediction(
+            label_map[z][mask.get(z)] = value
+    masks = [mask for _, mask, _ in labels.values()]
+    return Prediction(
         geometry=image.geometry,
         is_volume=image.is_volume,
         masks=MaskStack(masks, is_volume=image.is_volume, shape_zyx=shape),
         label_map=label_map if image.is_volume else label_map[0],
         prompts=(),
-        scores=tuple(scores[label.id] for label in labels),
-        overlap="keep" if session.row.overlap == "keep" else "last",
-        classes=tuple(ClassLabel(label.name, label.id) for label in labels),
+        scores=tuple(score for *_, score in labels.values()),
+        overlap=overlap,
+        classes=tuple(ClassLabel(name, value) for value, (name, *_) in labels.items()),
     )
-    return prediction, about, seq
 
 
 def _brief(about: dict[str, Any]) -> dict[str, Any]:

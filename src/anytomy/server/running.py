@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import logging
 import secrets
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anytomy.core.errors import MissingDependencyError, OptionError
@@ -18,8 +21,13 @@ from anytomy.server.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from uvicorn import Server
+
+    from anytomy.server.guard import Guard
+    from anytomy.server.page_files import Page
 
 
 def prepared(
@@ -68,8 +76,20 @@ def prepared(
     )
 
 
-def run(settings: Settings) -> None:
+def run(
+    settings: Settings,
+    *,
+    page: Page | None = None,
+    ports: int = 1,
+    ready: Callable[[Settings], None] = lambda settings: None,
+) -> None:
     """Serve until somebody stops it.
+
+    Args:
+        settings: What is served.
+        page: What is shown at `/`; the API alone where None.
+        ports: How many are tried where others are taken, from that of the settings on.
+        ready: Called with the settings as they came to be, once requests are taken.
 
     Raises:
         OptionError: If nothing can listen there.
@@ -81,10 +101,12 @@ def run(settings: Settings) -> None:
     from anytomy.server.models import zoo_models
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    listening = _listening(settings)
+    listening = _listening(settings, ports)
+    settings = replace(settings, port=listening.getsockname()[1])
+    app = create_app(settings, zoo_models(settings.model), page)
     # No access log: nothing of what people look at is kept.
     config = uvicorn.Config(
-        create_app(settings, zoo_models(settings.model)),
+        app,
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -92,23 +114,53 @@ def run(settings: Settings) -> None:
         timeout_keep_alive=30,
         limit_concurrency=512,
         ws="none",
+        lifespan="off",
         proxy_headers=False,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    with listening, contextlib.suppress(KeyboardInterrupt):  # that is how a server is stopped
+        asyncio.run(_serve(app, uvicorn.Server(config), listening, lambda: ready(settings)))
 
 
-def _listening(settings: Settings) -> socket.socket:
+async def _serve(app: Guard, server: Server, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """What goes wrong with the state comes out as it is, which uvicorn would make a traceback of."""
+    from anytomy.server.app import holding
+
+    async with holding(app):
+        app.app.state.desk.warm_up()
+        listening.listen(100)  # who comes now waits for the server, a moment
+        ready()
+        await server.serve(sockets=[listening])
+
+
+def address(settings: Settings) -> str:
+    """Where a browser finds the server, with the token where one is needed."""
+    host = settings.host.strip("[]")
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    token = "" if settings.token is None else f"?token={settings.token}"
+    return f"http://{shown}:{settings.port}/{token}"
+
+
+def _listening(settings: Settings, ports: int) -> socket.socket:
+    """A socket that is bound to the first of some ports that is free."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host.strip("[]"), settings.port))
-    except OSError as error:
-        listening.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise OptionError(
-            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}",
-            hint="choose another --port" if taken else "choose another --host",
-        ) from error
-    listening.set_inheritable(False)
-    return listening
+    last = min(settings.port + ports, 65536) - 1
+    for port in range(settings.port, last + 1):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((settings.host.strip("[]"), port))
+        except OSError as error:
+            listening.close()
+            taken = error.errno == errno.EADDRINUSE
+            if taken and port < last:
+                continue
+            which = f"port {port}" if ports == 1 else f"ports {settings.port} to {port}"
+            raise OptionError(
+                f"cannot listen on {settings.host}, {which}: {error.strerror or error}",
+                hint="choose another --port" if taken else "choose another --host",
+            ) from error
+        listening.set_inheritable(False)
+        return listening
+    raise AssertionError("there is at least one port")

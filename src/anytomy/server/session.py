@@ -77,13 +77,16 @@ class Session:
             ConflictError: If there are too many.
         """
         with self.lock:
-            taken = {label.id for label in self.scene.labels}
-            if len(taken) >= self._most_labels:
-                raise ConflictError(f"there are {len(taken)} labels already, which is the most")
-            free = next(i for i in range(1, self._most_labels + 1) if i not in taken)
-            label = Label(free, name or f"label {free}", colour or COLOURS[(free - 1) % len(COLOURS)])
+            label = self._new_label(self.scene, name, colour)
             self._commit("labels", who, {"labels": self.scene.with_label(label).labels_to_list()})
             return label
+
+    def _new_label(self, scene: Scene, name: str, colour: str | None = None) -> Label:
+        taken = {label.id for label in scene.labels}
+        if len(taken) >= self._most_labels:
+            raise ConflictError(f"there are {len(taken)} labels already, which is the most")
+        free = next(i for i in range(1, self._most_labels + 1) if i not in taken)
+        return Label(free, name or f"label {free}", colour or COLOURS[(free - 1) % len(COLOURS)])
 
     def change_label(self, label_id: int, changes: Mapping[str, Any], who: str) -> Label:
         """Another name or colour; shown or not; locked or not."""
@@ -194,11 +197,23 @@ class Session:
         return {label_id: groups for label_id, groups in found.items() if groups}
 
     def carried(
-        self, axis: str, found: Mapping[int, Mapping[int, Patch | None]], about: dict[str, Any], who: str
+        self,
+        axis: str,
+        found: Mapping[int, Mapping[int, Patch | None]],
+        about: dict[str, Any],
+        who: str,
+        kind: str = "propagate",
     ) -> Flips:
         """Draw what was carried through a volume, but on slices that were prompted or drawn on by a person.
 
         Where two labels come to one voxel and masks exclude each other, the later label has it.
+
+        Args:
+            axis: Along which slices.
+            found: Masks `(row, column)` by label and slice.
+            about: How they came about, JSON-able.
+            who: Who asked.
+            kind: What the history calls it.
         """
         view = self.views[axis]
         shape = (view.size[1], view.size[0])
@@ -218,7 +233,7 @@ class Session:
                     flips += more
             finally:
                 self.voxels.flip(flips)  # the action does it again, once it is written
-            return self._commit("propagate", who, {"carried": about}, _as_flips(flips))
+            return self._commit(kind, who, {"carried": about}, _as_flips(flips))
 
     # -- by hand -------------------------------------------------------------------------------------
 
@@ -271,6 +286,45 @@ class Session:
                 places = [(label_id, axis, slice_)]
             forgotten = sorted({tuple(p) for p in places})
             return self._commit("clear", who, {"forgotten": [list(p) for p in forgotten]}, _as_flips(flips))
+
+    def imported(
+        self,
+        masks: Mapping[str, NDArray[np.bool_]],
+        about: dict[str, Any],
+        who: str,
+        *,
+        alone: bool,
+    ) -> Flips:
+        """Set labels, by name, to masks that came as a file or from a model; new names become new labels.
+
+        Locked labels stay as they are.
+
+        Args:
+            masks: `(z, y, x)` on the file's grid.
+            about: Where they come from, JSON-able.
+            who: Who brought them.
+            alone: Empty all other labels.
+
+        Raises:
+            ConflictError: If there would be too many labels.
+        """
+        with self.lock:
+            scene = self.scene
+            named = {label.name: label for label in scene.labels}
+            for name in masks:
+                if name not in named:
+                    named[name] = self._new_label(scene, name)
+                    scene = scene.with_label(named[name])
+            new = {label.id: np.zeros(0, dtype=bool) for label in self.scene.labels if alone}
+            new |= {named[name].id: mask for name, mask in masks.items()}
+            locked = {label.id for label in scene.labels if label.locked}
+            flips = self.voxels.replacing(
+                {label_id: mask for label_id, mask in new.items() if label_id not in locked},
+                exclusive=self.row.overlap != "keep",
+                kept=locked,
+            )
+            change = {"labels": scene.labels_to_list(), "imported": about}
+            return self._commit("import", who, change, _as_flips(flips))
 
     # -- back and forth ------------------------------------------------------------------------------
 

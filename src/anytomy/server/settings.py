@@ -15,7 +15,7 @@ from anytomy.core.errors import InputError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DEFAULT_MODEL = "litemedsam"
+DEFAULT_MODEL = "litemedsam-click"
 DEFAULT_PORT = 8719
 
 

@@ -184,6 +184,36 @@ class Store:
             found = self._db.execute("SELECT max(seq) FROM actions WHERE session=?", (session_id,)).fetchone()
         return int(found[0] or 0)
 
+    def labels(self) -> dict[str, list[dict[str, Any]]]:
+        """The labels of each session as they were set last; also those that were taken away since."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT session, max(seq), about FROM actions WHERE kind IN ('labels', 'import') "
+                "AND instr(about, '\"labels\": [') GROUP BY session"
+            ).fetchall()
+        return {session: json.loads(text)["about"]["labels"] for session, _, text in rows}
+
+    def latest(self, session_id: str, kinds: Sequence[str]) -> dict[str, Any] | None:
+        """What is known of the last action of some kinds, or None."""
+        marks = ",".join("?" * len(kinds))
+        with self._lock:
+            row = self._db.execute(
+                f"SELECT about FROM actions WHERE session=? AND kind IN ({marks}) ORDER BY seq DESC LIMIT 1",
+                (session_id, *kinds),
+            ).fetchone()
+        return None if row is None else json.loads(row[0])["about"]
+
+    def note(self, key: str) -> dict[str, Any]:
+        """What a client noted under a key."""
+        with self._lock:
+            row = self._db.execute("SELECT value FROM meta WHERE key=?", (f"note:{key}",)).fetchone()
+        return {} if row is None else json.loads(row[0])
+
+    def set_note(self, key: str, values: dict[str, Any]) -> None:
+        """Keep what a client notes under a key."""
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (f"note:{key}", json.dumps(values)))
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

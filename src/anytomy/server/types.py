@@ -124,6 +124,18 @@ class Propagation(Action):
     zoom: Annotated[str, Field(max_length=16)] = "off"
 
 
+class Interpolation(Action):
+    """Fill the slices between those of a label."""
+
+    label: LabelId
+    axis: Axis = "z"
+    range: tuple[SliceNumber, SliceNumber] | None = Field(
+        None,
+        description="First and last + 1 slice: all between them but what a person prompted or drew is made "
+        "anew. Where left out, only empty slices are filled.",
+    )
+
+
 class PatchOut(BaseModel):
     """The bits of a box of a slice."""
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from anytomy.core.errors import AnytomyError, ImageReadError
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
 from anytomy.server.problems import ConflictError, TooLargeError
+from anytomy.server.upload_worker import tidy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from anytomy.server.settings import Limits
 
@@ -47,16 +48,42 @@ async def receive(stream: AsyncIterator[bytes], folder: Path, limits: Limits) ->
     Raises:
         TooLargeError: If it is too much; nothing is kept then.
     """
-    place = folder / f".{secrets.token_hex(16)}"
-    place.mkdir(parents=True, mode=0o700)
+    place = _own_folder(folder)
     size = 0
     try:
         with (place / RECEIVED).open("wb") as file:
             async for part in stream:
                 size += len(part)
                 if size > limits.upload_bytes:
-                    raise TooLargeError(f"expected an upload of at most {limits.upload_bytes // 2**20} MiB")
+                    raise _too_large(limits)
                 file.write(part)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return place
+
+
+def collect(files: Sequence[BinaryIO], folder: Path, limits: Limits) -> Path:
+    """Store files that were received already in a folder of their own, which is returned.
+
+    Several files are one DICOM series; their names are not kept.
+
+    Raises:
+        TooLargeError: If it is too much; nothing is kept then.
+    """
+    place = _own_folder(folder)
+    received = place / RECEIVED
+    size = 0
+    try:
+        if len(files) != 1:
+            received.mkdir()
+        for number, source in enumerate(files):
+            with (received if len(files) == 1 else received / f"{number:05d}").open("wb") as target:
+                while piece := source.read(2**20):
+                    size += len(piece)
+                    if size > limits.upload_bytes:
+                        raise _too_large(limits)
+                    target.write(piece)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -69,8 +96,40 @@ def decode(place: Path, limits: Limits) -> Path:
     Raises:
         ImageReadError: If it is no image, or takes too much memory or time; nothing is kept then.
     """
+    try:
+        _decoded(place, limits)
+        final = place.with_name(place.name.removeprefix("."))
+        os.replace(place, final)
+        return final
+    except (AnytomyError, OSError, ValueError):
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def decode_labels(place: Path, limits: Limits) -> Image:
+    """Decode what was received as a label map; nothing is kept of it.
+
+    Raises:
+        ImageReadError: If it is none, or takes too much memory or time.
+    """
+    try:
+        _decoded(place, limits, "labels")
+        return read_upload(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def take_bytes(place: Path) -> bytes:
+    """The bytes of one file that was received; nothing is kept of it."""
+    try:
+        return (place / RECEIVED).read_bytes()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _decoded(place: Path, limits: Limits, *more: str) -> None:
     command = [sys.executable, "-m", "anytomy.server.upload_worker", str(place)]
-    command += [str(limits.decode_bytes), str(limits.decode_seconds)]
+    command += [str(limits.decode_bytes), str(limits.decode_seconds), *more]
     single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
         done = subprocess.run(
@@ -82,22 +141,25 @@ def decode(place: Path, limits: Limits) -> Path:
             env={**os.environ, **single},
             check=False,
         )
-        answer = json.loads(done.stdout or b"{}")
-        if done.returncode != 0 or "error" in answer or not (place / ABOUT).is_file():
-            raise ImageReadError(
-                answer.get("error", "the upload takes more memory or time than is allowed to decode it"),
-                hint="is it one image of a known kind? serve large ones from a folder",
-            )
-        (place / RECEIVED).unlink()
-        final = place.with_name(place.name.removeprefix("."))
-        os.replace(place, final)
-        return final
     except subprocess.TimeoutExpired:
-        shutil.rmtree(place, ignore_errors=True)
         raise ImageReadError("the upload takes too long to decode") from None
-    except (AnytomyError, OSError, ValueError):
-        shutil.rmtree(place, ignore_errors=True)
-        raise
+    answer = json.loads(done.stdout or b"{}")
+    if done.returncode != 0 or "error" in answer or not (place / ABOUT).is_file():
+        raise ImageReadError(
+            answer.get("error", "the upload takes more memory or time than is allowed to decode it"),
+            hint="is it one image of a known kind? serve large ones from a folder",
+        )
+    tidy(place)
+
+
+def _own_folder(folder: Path) -> Path:
+    place = folder / f".{secrets.token_hex(16)}"
+    place.mkdir(parents=True, mode=0o700)
+    return place
+
+
+def _too_large(limits: Limits) -> TooLargeError:
+    return TooLargeError(f"expected an upload of at most {limits.upload_bytes // 2**20} MiB")
 
 
 def read_upload(path: Path) -> Image:

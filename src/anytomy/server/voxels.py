@@ -44,6 +44,13 @@ class Voxels:
             return np.zeros((view.size[1], view.size[0]), dtype=bool)
         return view.apply(self._masks[label])[slice_].copy()
 
+    def planes(self, label: int, view: SliceView) -> dict[int, NDArray[np.bool_]]:
+        """The masks `(row, column)` of all slices of a view that are not empty; for reading."""
+        if label not in self._masks:
+            return {}
+        seen = view.apply(self._masks[label])
+        return {int(s): seen[s] for s in np.flatnonzero(seen.any(axis=(1, 2)))}
+
     def counts(self) -> dict[int, int]:
         """Voxels of each label that has some."""
         return {label: n for label, mask in self._masks.items() if (n := int(np.count_nonzero(mask)))}
@@ -86,6 +93,30 @@ class Voxels:
                 flips.append((other, Patch.of(self._masks[other][where] & gained, offset)))
             flips.append((label, Patch.of(new ^ old, offset)))
         return tuple((each, patch) for each, patch in flips if patch is not None)
+
+    def replacing(
+        self, masks: Mapping[int, NDArray[np.bool_]], *, exclusive: bool, kept: Iterable[int] = ()
+    ) -> Flips:
+        """What has to be flipped for labels to become whole masks; nothing is changed yet.
+
+        Args:
+            masks: `(z, y, x)` by label; one without voxels empties the label.
+            exclusive: Whether a voxel has one label: others give it up, and of these the first keeps it.
+            kept: Labels that give up nothing, where it is exclusive.
+        """
+        taken = np.zeros(self.geometry.shape_zyx, dtype=bool)
+        if exclusive:
+            for label in kept:
+                taken |= self._masks.get(label, False)
+        new = {}
+        for label, mask in masks.items():
+            new[label] = mask & ~taken if mask.size else np.zeros_like(taken)
+            if exclusive:
+                taken |= new[label]
+        others = {*self._masks} - {*new} - {*kept} if exclusive else set()
+        new |= {label: self._masks[label] & ~taken for label in others}
+        flips = ((label, Patch.of(mask ^ self._masks.get(label, False))) for label, mask in new.items())
+        return tuple((label, patch) for label, patch in flips if patch is not None)
 
     def clearing(self, label: int) -> Flips:
         """What has to be flipped for a label to become empty."""

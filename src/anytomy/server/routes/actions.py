@@ -9,11 +9,20 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from anytomy.core.errors import PromptError
+from anytomy.server.gaps import fill_gaps
 from anytomy.server.replies import changed
 from anytomy.server.routes.access import LongId, TheDesk
 from anytomy.server.routes.sessions import check_slice
 from anytomy.server.session import Session
-from anytomy.server.types import Action, Clearing, NewDrawing, NewPrompt, Reply, Restoring
+from anytomy.server.types import (
+    Action,
+    Clearing,
+    Interpolation,
+    NewDrawing,
+    NewPrompt,
+    Reply,
+    Restoring,
+)
 
 router = APIRouter(tags=["actions"])
 
@@ -53,6 +62,15 @@ def clear(desk: TheDesk, session_id: LongId, asked: Clearing) -> Reply:
         if asked.axis is not None and asked.slice is not None:
             check_slice(session, asked.axis, asked.slice)
         return _reply(session, session.clear(asked.label, asked.axis, asked.slice, asked.who), shown)
+
+
+@router.post("/sessions/{session_id}/interpolate")
+def interpolate(desk: TheDesk, session_id: LongId, asked: Interpolation) -> Reply:
+    """Fill the slices between those of a label by the shape of their neighbours; no model is asked."""
+    with desk.sessions.using(session_id) as session:
+        shown = _shown(session, asked, None)
+        flips = fill_gaps(session, asked.label, asked.axis, asked.range, asked.who)
+        return _reply(session, flips, shown)
 
 
 @router.post("/sessions/{session_id}/undo")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +12,11 @@ from anytomy.server import uploads
 from anytomy.server.cases import Case
 from anytomy.server.opening import png, thumbnail
 from anytomy.server.routes.access import CaseId, TheDesk
+from anytomy.server.solid import SOLID_MEDIA, check_volume, grey_solid
 from anytomy.server.types import Axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 router = APIRouter(tags=["cases"])
 Window = Annotated[
@@ -40,15 +44,17 @@ def _brief(case: Case, sessions: list[dict[str, Any]]) -> dict[str, Any]:
 
 @router.get("/cases/{case_id}")
 def case_facts(desk: TheDesk, case_id: CaseId) -> dict[str, Any]:
-    """Grid, modality, and the size of its slices along each axis; the image is opened for it."""
+    """Grid, modality, what is black and white by default, and the size of its slices along each axis."""
     found = desk.opened.open(desk.cases.get(case_id))
     image = found.image
     modality, guessed, _ = modality_of(image)
+    grey = found.grey("auto", desk.models.card(desk.models.default).intensity)
     return {
         "id": case_id,
         "name": found.case.name,
         "is_volume": image.is_volume,
         "is_colour": image.is_colour,
+        "window": {"low": grey.low, "high": grey.high, "zero_is_black": grey.zero_is_black},
         "modality": modality,
         "modality_guessed": guessed,
         "size_xyz": image.geometry.size_xyz,
@@ -76,16 +82,38 @@ def slice_picture(
     slice_: int,
     window: Window = "auto",
     raw: Annotated[bool, Query(description="Grey levels or RGB, row after row, instead of a PNG.")] = False,
+    values: Annotated[
+        bool, Query(description="Stored values instead, little endian, of the type that X-Type says.")
+    ] = False,
 ) -> Response:
     """A slice as it is shown, in the radiological convention; never waits for a model."""
     found = desk.opened.open(desk.cases.get(case_id))
     found.view(axis, slice_)
+    if values:
+        return _plain(found.values(axis, slice_))
     card = desk.models.card(desk.models.default)
     picture = found.picture(axis, slice_, found.grey(window, card.intensity))
-    shape = {"X-Shape": "x".join(str(n) for n in picture.shape)}
     if raw:
-        return Response(picture.tobytes(), media_type="application/octet-stream", headers=shape)
-    return Response(png(picture), media_type="image/png", headers=shape)
+        return _plain(picture)
+    return Response(png(picture), media_type="image/png", headers=_shape(picture))
+
+
+def _plain(picture: NDArray[Any]) -> Response:
+    headers = {**_shape(picture), "X-Type": str(picture.dtype.newbyteorder("="))}
+    return Response(picture.tobytes(), media_type="application/octet-stream", headers=headers)
+
+
+def _shape(picture: NDArray[Any]) -> dict[str, str]:
+    return {"X-Shape": "x".join(str(n) for n in picture.shape)}
+
+
+@router.get("/cases/{case_id}/solid.nii", response_class=Response)
+def solid(desk: TheDesk, case_id: CaseId, window: Window = "auto") -> Response:
+    """Grey levels of a volume for a 3D view, as NIfTI; axes over 256 voxels are thinned out."""
+    found = desk.opened.open(desk.cases.get(case_id))
+    check_volume(found.image)
+    grey = found.grey(window, desk.models.card(desk.models.default).intensity)
+    return Response(grey_solid(found.image, grey), media_type=SOLID_MEDIA)
 
 
 @router.get("/cases/{case_id}/thumbnail", response_class=Response)

@@ -12,6 +12,7 @@ from anytomy.server.problems import NotFoundError
 from anytomy.server.replies import changed, slice_masks
 from anytomy.server.routes.access import LongId, TheDesk
 from anytomy.server.session import Session
+from anytomy.server.solid import SOLID_MEDIA, check_volume, label_solid
 from anytomy.server.types import (
     Action,
     Axis,
@@ -67,6 +68,17 @@ def masks(desk: TheDesk, session_id: LongId, axis: Axis, slice_: int) -> SliceMa
         return SliceMasks(**slice_masks(session, axis, slice_))
 
 
+@router.get("/sessions/{session_id}/solid.nii", response_class=Response)
+def solid(desk: TheDesk, session_id: LongId) -> Response:
+    """The label map for a 3D view, as NIfTI on the grid of the case's."""
+    with desk.sessions.using(session_id) as session:
+        check_volume(desk.open(session).image)
+        with session.lock:
+            masks = [(label.id, session.voxels.mask(label.id)) for label in session.scene.labels]
+            content = label_solid(session.voxels.geometry, masks)
+    return Response(content, media_type=SOLID_MEDIA)
+
+
 @router.get("/sessions/{session_id}/history")
 def history(
     desk: TheDesk, session_id: LongId, after: int = 0, most: Annotated[int, Query(ge=1, le=1000)] = 200
@@ -111,11 +123,7 @@ def remove_label(desk: TheDesk, session_id: LongId, label_id: LabelNumber) -> Re
 def save(desk: TheDesk, session_id: LongId, asked: Action) -> Saved:
     """Write the label map and how it came about, beside the image or to the output folder."""
     with desk.sessions.using(session_id) as session:
-        case = desk.cases.get(session.row.case_id)
-        image = desk.open(session).image
-        written = output.save(session, case, image, desk.cases.all(), desk.settings, asked.who)
-        desk.store.mark_saved(session_id, written["seq"])
-        return Saved(**written)
+        return Saved(**desk.save(session, asked.who))
 
 
 @router.get("/sessions/{session_id}/export", response_class=Response)
