@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from anytomy.core.errors import MissingDependencyError, ModelError, OptionError
 from anytomy.engine import graph_engine
+from anytomy.engine.cache import EmbeddingCache
 from anytomy.engine.graph_engine import GraphEngine
+from anytomy.engine.protocol import EncodingInterruptedError
+from anytomy.engine.routed import RoutedEngine
 from anytomy.engine.torch_engine import TorchEngine, choose_device
+from anytomy.predict.model import load
 from tests.engine.engine_contract import EngineContract
 
 if TYPE_CHECKING:
@@ -45,8 +53,6 @@ def test_descriptions_name_runtime_device_precision_and_threads(graphs: Path, sa
 
 
 def test_openvino_keeps_compiled_graphs_and_survives_broken_ones(graphs: Path, tmp_path: Path) -> None:
-    import numpy as np
-
     pixels = np.random.default_rng(0).random((1, 3, 64, 64), dtype=np.float32)
     options = {"encoder": "openvino", "decoder": "openvino", "compile_cache": tmp_path / "compiled"}
     expected = GraphEngine(graphs, **options).encode(pixels)
@@ -95,11 +101,69 @@ def test_devices_that_are_not_there_are_refused() -> None:
 
 
 def test_torch_bf16_is_near_f32(sam: Sam) -> None:
-    import numpy as np
-
     pixels = np.random.default_rng(0).random((1, 3, 64, 64), dtype=np.float32)
     exact, rough = TorchEngine(sam), TorchEngine(sam, precision="bf16")
     assert rough.precision == "bf16"
     got, expected = rough.encode(pixels), exact.encode(pixels)
     assert got.dtype == np.float32
     assert 0 < np.abs(got - expected).max() < 0.5
+
+
+class SlowRequest:
+    """An inference of OpenVINO that goes on until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.runs, self.cancelled = threading.Event(), threading.Event()
+
+    def start_async(self, inputs: object, **options: object) -> None:
+        self.runs.set()
+
+    def wait(self) -> None:
+        if not self.cancelled.wait(20):
+            raise AssertionError("nobody cancelled it")
+        raise RuntimeError("Infer Request was canceled")
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+class TestInterrupting:
+    PIXELS = np.zeros((1, 3, 64, 64), dtype=np.float32)
+
+    @pytest.mark.parametrize("routed", [False, True])
+    def test_an_encoding_that_runs_in_another_thread_is_given_up(self, graphs: Path, routed: bool) -> None:
+        engine: GraphEngine | RoutedEngine = GraphEngine(graphs)
+        request = engine._encoder._request = SlowRequest()  # type: ignore[union-attr]
+        if routed:
+            engine = RoutedEngine(engine, GraphEngine(graphs, encoder=None), ["box"])
+        with ThreadPoolExecutor(1) as other:
+            encoding = other.submit(engine.encode, self.PIXELS)
+            assert request.runs.wait(20)
+            engine.interrupt()
+            assert isinstance(encoding.exception(20), EncodingInterruptedError)
+
+    @pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+    def test_where_nothing_runs_nothing_happens(self, graphs: Path, runtime: str) -> None:
+        engine = GraphEngine(graphs, encoder=runtime)
+        engine.interrupt()
+        assert engine.encode(self.PIXELS).shape[0] == 1
+
+    def test_another_error_is_that_error(self, graphs: Path) -> None:
+        engine = GraphEngine(graphs)
+        with pytest.raises(RuntimeError, match="shape"):
+            engine.encode(np.zeros((1, 3, 64, 32), dtype=np.float32))
+
+    @pytest.mark.slow
+    @pytest.mark.usefixtures("real_cache")
+    def test_openvino_gives_up_in_the_midst_of_a_large_model(self) -> None:
+        model = load("litemedsam", engine="openvino", device="cpu", threads=1)
+        picture = np.random.default_rng(0).integers(0, 255, (256, 256), dtype=np.uint8)
+        expected = model.encode(picture).array
+        with ThreadPoolExecutor(1) as other:
+            encoding = other.submit(model.encode, picture[::-1].copy())
+            while not encoding.done():
+                model.interrupt()
+                time.sleep(0.001)
+            assert isinstance(encoding.exception(), EncodingInterruptedError)
+        model.cache = EmbeddingCache()
+        np.testing.assert_array_equal(model.encode(picture).array, expected)

@@ -10,7 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anytomy.engine.resample import resize_area, resize_bilinear, resize_nearest, resize_pillow
+from anytomy.engine.resample import (
+    apply_along,
+    resize_area,
+    resize_bilinear,
+    resize_nearest,
+    resize_pillow,
+    triangle_kernel,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,6 +173,15 @@ def test_pillow_path(bicubic: bool, channels: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(resize_pillow(array, (12, 19), bicubic=bicubic), expected)
     flipped = resize_pillow(array[:, ::-1], (12, 19), bicubic=bicubic)  # not contiguous
     assert np.abs(flipped[:, ::-1].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("source", "target"), [(47, 19), (47, 46), (30, 77), (5, 1), (1, 4), (12, 12)])
+def test_triangle_is_pillows_bilinear_for_real_numbers(source: int, target: int) -> None:
+    from PIL import Image
+
+    values = np.random.default_rng(0).normal(0, 100, (1, source)).astype(np.float32)
+    expected = np.asarray(Image.fromarray(values).resize((target, 1), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(apply_along(values, triangle_kernel(target, source), 1), expected, atol=1e-3)
 
 
 def test_large_pictures_are_quick() -> None:

@@ -11,7 +11,9 @@ import torch
 
 from anytomy.core.errors import ModelError
 from anytomy.models.adapters.folder import AdapterCard, write_adapter
+from anytomy.models.thresholds import Thresholds
 from anytomy.zoo import registry
+from anytomy.zoo.adapted import adapted_card
 from anytomy.zoo.added import add_model
 from anytomy.zoo.registry import card, model_ids
 
@@ -50,6 +52,14 @@ def test_a_folder_is_a_model(tmp_path: Path, form: str) -> None:
     assert found.training.datasets == ("dsb2018",)
     assert found.weights_sha256("a") not in ("a", base.weights_sha256("a"))
     assert found.to_dict()["adapter"]["method"] == "decoder"
+
+
+def test_thresholds_are_of_what_was_tuned_and_not_of_the_base(tmp_path: Path) -> None:
+    base = replace(card("litemedsam"), automatic=Thresholds(0.6, 0.9, "pictures of cells"))
+    assert card(str(write(tmp_path / "a"))).automatic is None
+    assert adapted_card(tmp_path / "a", "mine", base).automatic is None
+    known = Thresholds(0.5, 0.8, "others")
+    assert adapted_card(write(tmp_path / "b", automatic=known), "mine", base).automatic == known
 
 
 def test_an_id_comes_before_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import anytomy
 from anytomy.core.errors import ModelError
+from anytomy.models.thresholds import Thresholds
 from anytomy.zoo import registry
 from anytomy.zoo.added import card_as_toml
 from anytomy.zoo.card import ARCHITECTURES, ModelCard, card_from_toml
@@ -66,6 +67,16 @@ def test_the_policy_of_a_modality() -> None:
     assert found.intensity_for("CT") == found.intensity_for("ct") == "ct:soft"
     assert found.intensity_for("MR") == found.intensity_for(None) == "percentile:0.5,99.5"
     assert found.intensity_for("8-bit") == "none"
+
+
+def test_thresholds_of_automatic_masks() -> None:
+    assert card("litemedsam").automatic is None
+    text = f'{LITE}\n[automatic]\nscore = 0.6\nstability = 1\nsource = "ten pictures of cells"\n'
+    found = read(text)
+    assert found.automatic == Thresholds(0.6, 1.0, "ten pictures of cells")
+    assert read(card_as_toml(found)).automatic == found.automatic
+    with pytest.raises(ModelError, match=r"expected a number from 0 to 1 as automatic\.score"):
+        read(text.replace("score = 0.6", "score = 88"))
 
 
 def test_what_could_not_be_checked_is_said() -> None:

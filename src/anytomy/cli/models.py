@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from anytomy.cli.models_files import export, merge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from anytomy.zoo.card import ModelCard
@@ -19,7 +21,10 @@ app = typer.Typer(name="models", help="Models: what they are, and their weights.
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _Id = Annotated[str, typer.Argument(metavar="ID", help="A model's id, as `models list` shows it.")]
 _Reference = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model: ID, or the folder of an adapter, DIR or ID+DIR.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A model: ID, or a folder: DIR of a student, DIR or ID+DIR of an adapter."
+    ),
 ]
 app.command()(merge)
 app.command()(export)
@@ -66,7 +71,7 @@ def list_models(as_json: _Json = False) -> None:
 
 @app.command()
 def info(model: _Reference, as_json: _Json = False) -> None:
-    """Show all that is known of a model or an adapter, and what nobody could check.
+    """Show all that is known of a model, an adapter or a student, and what nobody could check.
 
     Example: anytomy models info litemedsam
     """
@@ -221,7 +226,7 @@ def _facts(card: ModelCard, path: Path) -> list[tuple[str, str]]:
         ("licence", card.licence),
         ("paper", card.paper or "none"),
         ("homepage", card.homepage or "none"),
-        ("input_size", f"{card.input_size} x {card.input_size} pixels"),
+        ("input_size", _input_size(card)),
         ("prompts", ", ".join(card.prompts) or "none: it finds classes"),
         ("mask_output", card.mask_output),
         ("weights.file", f"{path} ({'there' if path.is_file() else 'not fetched yet'})"),
@@ -244,7 +249,9 @@ def _facts(card: ModelCard, path: Path) -> list[tuple[str, str]]:
         facts.append(("preprocess.std", ", ".join(f"{value:g}" for value in preprocess.std)))
     facts.append(("preprocess.integer_boxes", "yes" if preprocess.integer_boxes else "no"))
     facts += [(f"intensity.{name}", policy) for name, policy in card.intensity.items()]
-    facts += _adapter_facts(card)
+    if card.automatic is not None:
+        facts += [(f"automatic.{name}", str(value)) for name, value in vars(card.automatic).items()]
+    facts += _adapter_facts(card) + _student_facts(card)
     facts += [
         ("training.datasets", ", ".join(card.training.datasets) or "not listed"),
         ("training.note", card.training.note or "none"),
@@ -259,7 +266,6 @@ def _adapter_facts(card: ModelCard) -> list[tuple[str, str]]:
     if card.adapter is None:
         return []
     mine = card.adapter.card
-    numbers = [f"{name} {value:.3f}" for name, value in mine.metrics.items() if isinstance(value, float)]
     return [
         ("adapter.folder", str(card.adapter.folder)),
         ("adapter.base", f"{mine.base} (sha256 {mine.base_sha256[:12]}…)"),
@@ -269,6 +275,42 @@ def _adapter_facts(card: ModelCard) -> list[tuple[str, str]]:
         ("adapter.routes", f"{', '.join(mine.routes)} as the base" if mine.routes else "none"),
         ("adapter.touches_encoder", "yes" if mine.touches_encoder else "no: embeddings are the base's"),
         ("adapter.data", ", ".join(mine.data) or "not recorded"),
-        ("adapter.metrics", ", ".join(numbers) or "see adapter.json"),
+        ("adapter.metrics", _numbers(mine.metrics) or "see adapter.json"),
         ("adapter.versions", ", ".join(f"{k} {v}" for k, v in mine.versions.items()) or "not recorded"),
     ]
+
+
+def _student_facts(card: ModelCard) -> list[tuple[str, str]]:
+    """What a student is, a line each; nothing of other models."""
+    if card.student is None:
+        return []
+    mine = card.student.card
+    teacher = [f"{name} {value}" for name, value in mine.teacher.items() if isinstance(value, str)]
+    if mine.size is not None:
+        grid = f"longer side {mine.size} pixels"
+    elif mine.spacing_mm:
+        grid = f"{' x '.join(f'{mm:g}' for mm in mine.spacing_mm)} mm"
+    else:
+        grid = "pixels as they are"
+    along = f"slices along {mine.axis}" if mine.dims == 2 else "whole volumes"
+    return [
+        ("student.folder", str(card.student.folder)),
+        ("student.classes", ", ".join(mine.classes)),
+        ("student.sees", f"{along if mine.volumes else 'pictures'}, {grid}"),
+        ("student.channels", f"{mine.colours} of the picture, {mine.extra} of the teacher"),
+        ("student.teacher", "; ".join(teacher) or "not recorded"),
+        ("student.recipe", mine.recipe or "not recorded"),
+        ("student.data", ", ".join(mine.data) or "not recorded"),
+        ("student.metrics", _numbers(mine.metrics) or "see student.json"),
+        ("student.versions", ", ".join(f"{k} {v}" for k, v in mine.versions.items()) or "not recorded"),
+    ]
+
+
+def _input_size(card: ModelCard) -> str:
+    if card.student is not None:
+        return f"windows of {' x '.join(str(n) for n in card.student.card.patch)} pixels"
+    return f"{card.input_size} x {card.input_size} pixels"
+
+
+def _numbers(metrics: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in metrics.items() if isinstance(value, float))

@@ -1,4 +1,4 @@
-"""`anytomy models merge` and `export`: a model with its adapter as files for others."""
+"""`anytomy models merge` and `export`: a model with its adapter, or a student, as files for others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _Reference = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model: ID, or the folder of an adapter, DIR or ID+DIR.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A model: ID, or a folder: DIR of a student, DIR or ID+DIR of an adapter."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -55,9 +58,18 @@ def merge(
 
 def export(
     model: _Reference,
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="What to write: a file .onnx for a student, else a folder, new or empty.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; new or empty.")
-    ],
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="The same.", show_default=False),
+    ] = None,
     onnx: Annotated[
         bool, typer.Option("--onnx", help="As ONNX graphs with a JSON file of all that is around them.")
     ] = False,
@@ -65,9 +77,14 @@ def export(
 ) -> None:
     """Write a model as graphs that run without Anytomy, checked in ONNX Runtime.
 
-    Example: anytomy models export litemedsam --onnx -o litemedsam_onnx
+    A student becomes one graph, from the file's own values to the label map.
+
+    Example: anytomy models export litemedsam --onnx litemedsam_onnx
+
+    Example: anytomy models export runs/student --onnx student.onnx
     """
     from anytomy.cli.output import emit
+    from anytomy.cli.safety import check_targets
     from anytomy.core.errors import OptionError
     from anytomy.engine.onnx_export import export_onnx
     from anytomy.engine.threads import available_cores
@@ -75,7 +92,21 @@ def export(
 
     if not onnx:
         raise OptionError("expected a format to export to, got none", hint="give --onnx")
-    files = export_onnx(card(model), output, threads=available_cores())
+    target = output or place
+    if target is None or (output is not None and place is not None):
+        raise OptionError(
+            f"expected one place to write to, got {'none' if target is None else f'{place} and {output}'}",
+            hint="for example: anytomy models export MODEL --onnx PATH",
+        )
+    found, threads = card(model), available_cores()
+    if found.student is None:
+        files = export_onnx(found, target, threads=threads)
+    else:
+        from anytomy.predict.student.export import export_student
+
+        beside = target.with_name(f"{target.name}.json")
+        check_targets([("the graph", target), ("its description", beside)], found.student.folder.iterdir())
+        files = export_student(found, target, threads=threads)
     data = {"model": model, "files": [str(path) for path in files]}
 
     def render(console: Console) -> None:

@@ -94,6 +94,13 @@ class EmbeddingCache:
         finally:
             self._resumed = None
 
+    def __contains__(self, key: str) -> bool:
+        """Whether an embedding is here, without reading it."""
+        if key in self._memory:
+            return True
+        folders = (self._spill, self._resumed, self._directory)
+        return any(_path(folder, key).exists() for folder in folders if folder is not None)
+
     def get(self, key: str) -> NDArray[np.float32] | None:
         """The embedding, or None."""
         if key in self._memory:

@@ -11,15 +11,16 @@ import numpy as np
 from anytomy.core.errors import OptionError, PromptError, UnsupportedPromptError
 from anytomy.engine.cache import EmbeddingCache, content_key
 from anytomy.engine.frame import Frame, PlanePrompt, check_picture
-from anytomy.engine.protocol import BatchEngine
+from anytomy.engine.protocol import BatchEngine, Interruptible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from anytomy.engine.answers import AnswerCache
     from anytomy.engine.protocol import Engine, SemanticEngine
+    from anytomy.engine.student_engine import StudentEngine
     from anytomy.zoo.card import ModelCard
 
 ENGINES = ("auto", "openvino", "onnxruntime", "torch")
@@ -111,7 +112,8 @@ class LoadedModel:
 
     Args:
         card: The model card.
-        engine: What runs the weights; a `SemanticEngine` where the card has classes.
+        engine: What runs the weights; a `SemanticEngine` where the card has classes, and a `StudentEngine` of
+            a student.
         weights_sha256: Hash of the weights, for manifests and cache keys.
         encoder_sha256: Hash of those that decide an embedding; all of them where not given. An adapter that
             leaves the image encoder alone shares the embeddings of its base.
@@ -122,7 +124,7 @@ class LoadedModel:
     def __init__(
         self,
         card: ModelCard,
-        engine: Engine | SemanticEngine,
+        engine: Engine | SemanticEngine | StudentEngine,
         *,
         weights_sha256: str = "",
         encoder_sha256: str | None = None,
@@ -188,18 +190,27 @@ class LoadedModel:
             ImageReadError: If it is not such a picture.
         """
         check_picture(picture)
-        card = self.card
+        card, key = self.card, self.key(picture)
         frame = Frame.of((picture.shape[0], picture.shape[1]), card.input_size, card.preprocess)
-        # An added card can be changed under its id; what it says of the input counts as well.
-        fed = f"{card.architecture} {card.input_size} {card.preprocess}"
-        whose = card.id if self.encoder_sha256 == self.weights_sha256 else card.base_id
-        key = content_key(picture, self.encoder_sha256, whose, fed, self.engine.precision)
         array = self.cache.get(key)
         if array is None:
-            array = self.engine.encode(frame.pixels(picture, card.preprocess))
+            array = cast("Engine", self.engine).encode(frame.pixels(picture, card.preprocess))
             self.encodings += 1
             self.cache.put(key, array)
         return Embedding(array, frame, key)
+
+    def key(self, picture: NDArray[np.uint8]) -> str:
+        """Under what the cache has the embedding of a picture."""
+        card = self.card
+        # An added card can be changed under its id; what it says of the input counts as well.
+        fed = f"{card.architecture} {card.input_size} {card.preprocess}"
+        whose = card.id if self.encoder_sha256 == self.weights_sha256 else card.base_id
+        return content_key(picture, self.encoder_sha256, whose, fed, self.engine.precision)
+
+    def interrupt(self) -> None:
+        """Have an encoding in another thread raise `EncodingInterruptedError`, where the engine can."""
+        if isinstance(self.engine, Interruptible):
+            self.engine.interrupt()
 
     def decode(self, embedding: Embedding, prompt: PlanePrompt) -> Decoded:
         """Logits of one object on the picture's pixels.
@@ -245,6 +256,10 @@ class LoadedModel:
         if self.answers is not None and key:
             self.answers.put(key, answer[0].copy(), answer[1])
         return answer
+
+    def classify_slices(self, slices: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """`classify` for one picture after the other."""
+        return (self.classify(self.encode(slices[index])) for index in range(len(slices)))
 
     def classify(self, embedding: Embedding) -> NDArray[np.float32]:
         """Logits `(classes + 1, y, x)` on the picture's pixels of a model without prompts.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anytomy.engine.protocol import Engine, SemanticEngine
+    from anytomy.engine.student_engine import StudentEngine
     from anytomy.zoo.card import ModelCard
 
 
@@ -27,13 +28,13 @@ class Opened:
     """An engine and what it runs.
 
     Attributes:
-        engine: For prompts, or for the classes of the card.
+        engine: For prompts, for the classes of the card, or of a student.
         sha256: Hash of all weights.
         encoder_sha256: Hash of those that decide an embedding: the base's where an adapter leaves the image
             encoder alone.
     """
 
-    engine: Engine | SemanticEngine
+    engine: Engine | SemanticEngine | StudentEngine
     sha256: str
     encoder_sha256: str
 
@@ -62,24 +63,41 @@ class _Source:
 
 def open_engine(card: ModelCard, *, engine: str, device: str, threads: int | None, precision: str) -> Opened:
     """The engine for a card; see `LoadedModel.open` for the arguments."""
+    if card.student is not None:
+        from anytomy.engine.student_engine import StudentEngine
+
+        runner = StudentEngine.of(
+            card.student, engine=engine, device=device, threads=threads, precision=precision
+        )
+        return Opened(runner, card.weights.sha256, card.weights.sha256)
     weights = store.ensure(card.base_id)
     source = _Source(card, weights, card.weights.sha256 or _recorded_sha256(weights))
     if card.adapter is not None:
         check_base(card.adapter.card, card, source.base_sha256, card.adapter.folder)
     threads = threads or available_cores()
-    if engine in ("openvino", "onnxruntime") and device not in ("auto", "cpu"):
-        raise OptionError(f"{engine} runs on the CPU only", hint=f"use --engine torch for {device}")
-    opened: Engine | SemanticEngine | None = None
-    if engine == "torch" or _wants_gpu(engine, device):
-        from anytomy.engine.torch_engine import choose_device
-
-        chosen = choose_device(device)
-        if engine == "torch" or chosen != "cpu":
-            opened = _open_torch(source, device=chosen, threads=threads, precision=precision)
-    if opened is None:
+    chosen = torch_device(engine, device)
+    if chosen is not None:
+        opened = _open_torch(source, device=chosen, threads=threads, precision=precision)
+    else:
         opened = _open_graphs(source, engine, threads=threads, precision=precision)
     encoder = source.base_sha256 if source.keeps_encoder else source.sha256
     return Opened(opened, source.sha256, encoder)
+
+
+def torch_device(engine: str, device: str) -> str | None:
+    """The device that torch runs on; None where graphs run on the CPU.
+
+    Raises:
+        OptionError: The engine does not go with the device, or there is no such device.
+    """
+    if engine in ("openvino", "onnxruntime") and device not in ("auto", "cpu"):
+        raise OptionError(f"{engine} runs on the CPU only", hint=f"use --engine torch for {device}")
+    if engine != "torch" and not _wants_gpu(engine, device):
+        return None
+    from anytomy.engine.torch_engine import choose_device
+
+    chosen = choose_device(device)
+    return chosen if engine == "torch" or chosen != "cpu" else None
 
 
 def _open_torch(source: _Source, **settings: Any) -> Engine | SemanticEngine:
@@ -98,7 +116,7 @@ def _open_torch(source: _Source, **settings: Any) -> Engine | SemanticEngine:
 
 
 def _open_graphs(source: _Source, engine: str, *, threads: int, precision: str) -> Engine | SemanticEngine:
-    encoder, decoder = _choose_runtimes(engine, precision)
+    encoder, decoder = choose_runtimes(engine, precision)
     card, folder, tuned = source.card, None, None
     if source.keeps_encoder:
         folder = ensure_graphs(
@@ -133,7 +151,7 @@ def _open_graphs(source: _Source, engine: str, *, threads: int, precision: str) 
     return RoutedEngine(opened, GraphEngine(first, encoder=None, **settings), source.routes)
 
 
-def _choose_runtimes(engine: str, precision: str) -> tuple[str, str]:
+def choose_runtimes(engine: str, precision: str) -> tuple[str, str]:
     """Which runtime takes the encoder, and which what stands behind it."""
     there = runtimes()
     if not there:

@@ -1,4 +1,4 @@
-"""The seam between a model and what runs it: `Engine`, and `BatchEngine` for many prompts at once."""
+"""The seam between a model and what runs it: `Engine`, and what some of them can besides."""
 
 from __future__ import annotations
 
@@ -110,4 +110,17 @@ class BatchEngine(Engine, Protocol):
         Returns:
             Logits `(b, 4, 4 grid, 4 grid)` and predicted IoU `(b, 4)`, as `decode` gives them to 1e-3.
         """
+        ...
+
+
+class EncodingInterruptedError(Exception):
+    """An encoding was given up because somebody asked for it; nothing is wrong."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """What can give up an encoding that runs: on two cores one takes as long as five answers."""
+
+    def interrupt(self) -> None:
+        """Have the encoding that runs, if one does, raise `EncodingInterruptedError`; from another thread."""
         ...

@@ -67,11 +67,12 @@ def _apply(array: NDArray[Any], rows: Kernel, columns: Kernel) -> NDArray[np.flo
     passes = ((0, rows), (1, columns))
     values = array
     for axis, kernel in passes if rows[0].shape[0] <= array.shape[0] else reversed(passes):
-        values = _apply_along(values, kernel, axis)
+        values = apply_along(values, kernel, axis)
     return values
 
 
-def _apply_along(values: NDArray[Any], kernel: Kernel, axis: int) -> NDArray[np.float32]:
+def apply_along(values: NDArray[Any], kernel: Kernel, axis: int) -> NDArray[np.float32]:
+    """Resize one axis of an array of any shape."""
     index, weight = kernel
     share_shape = tuple(-1 if a == axis else 1 for a in range(values.ndim))
     out = np.zeros((*values.shape[:axis], index.shape[0], *values.shape[axis + 1 :]), dtype=np.float32)
@@ -100,6 +101,22 @@ def _area_enlarge_kernel(target: int, source: int) -> Kernel:
     weight = ((index + 1) - (left + 1) * inverse).astype(np.float32)
     weight = np.where(weight <= 0, 0.0, weight - np.floor(weight))
     return _frozen(np.stack([left, left + 1], axis=1), np.stack([1 - weight, weight], axis=1), source)
+
+
+@lru_cache(maxsize=32)
+def triangle_kernel(target: int, source: int) -> Kernel:
+    """Linear between pixel centres where an axis grows, a mean over what is covered where it shrinks.
+
+    Weights are a triangle around the target's centre, as wide as the coarser of both grids: Pillow's BILINEAR
+    for real numbers.
+    """
+    step = source / target
+    reach = max(step, 1.0)
+    centre = ((np.arange(target) + 0.5) * step - 0.5)[:, None]
+    pixel = np.floor(centre - reach).astype(np.intp) + 1 + np.arange(math.ceil(2 * reach))
+    weight = np.maximum(1 - np.abs(centre - pixel) / reach, 0)
+    weight[(pixel < 0) | (pixel >= source)] = 0
+    return _frozen(pixel, weight / weight.sum(axis=1, keepdims=True), source)
 
 
 @lru_cache(maxsize=32)

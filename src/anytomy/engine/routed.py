@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anytomy.engine.protocol import Interruptible
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -33,6 +35,11 @@ class RoutedEngine:
     def encode(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine`."""
         return self._tuned.encode(pixels)
+
+    def interrupt(self) -> None:
+        """See `Interruptible`."""
+        if isinstance(self._tuned, Interruptible):
+            self._tuned.interrupt()
 
     def decode(
         self,

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def available_cores() -> int:
@@ -36,13 +37,28 @@ def keep_big_blocks() -> bool:
     Returns:
         Whether it was done (Linux with glibc).
     """
-    if not sys.platform.startswith("linux"):
+    mmap_threshold, trim_threshold = -3, -1  # malloc.h
+    libc = _glibc()
+    if libc is None:
         return False
+    return bool(libc.mallopt(mmap_threshold, 1 << 30) and libc.mallopt(trim_threshold, (1 << 31) - 1))
+
+
+def give_back_blocks() -> None:
+    """Return freed blocks to the kernel, where glibc can, so that what is measured then is what is needed."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """The C library; None where it is another one."""
+    if not sys.platform.startswith("linux"):
+        return None
     import ctypes
 
-    mmap_threshold, trim_threshold = -3, -1  # malloc.h
     try:
         libc = ctypes.CDLL("libc.so.6")
-        return bool(libc.mallopt(mmap_threshold, 1 << 30) and libc.mallopt(trim_threshold, (1 << 31) - 1))
-    except (OSError, AttributeError):
-        return False
+        return libc if hasattr(libc, "malloc_trim") and hasattr(libc, "mallopt") else None
+    except OSError:
+        return None

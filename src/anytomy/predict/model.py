@@ -116,7 +116,8 @@ def load(
     """Load a model of the zoo: weights are fetched and graphs built at the first time.
 
     Args:
-        model: Its id (`anytomy models list`), or the folder of an adapter: `DIR` or `ID+DIR`.
+        model: Its id (`anytomy models list`); the folder of a student, `DIR`; or that of an adapter, `DIR` or
+            `ID+DIR`.
         engine: `auto` (exported graphs on a CPU, torch on a GPU), `openvino`, `onnxruntime`, `torch`.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
         threads: CPU threads; the cores that the process may use by default.
@@ -131,8 +132,13 @@ def load(
     """
     from anytomy.zoo.registry import card
 
-    return Model.open(
-        card(model),
+    found, kind = card(model), Model
+    if found.student is not None:
+        from anytomy.predict.student.run import StudentModel
+
+        kind = StudentModel
+    return kind.open(
+        found,
         engine=engine,
         device=device,
         threads=threads,

@@ -229,6 +229,10 @@ def check_request(
         raise OptionError(f"{image.name} is a single picture, so there are no slices along {axis}")
     view = SliceView.canonical(image.geometry, axis)
     if card.classes:
+        if card.student is not None:
+            from anytomy.predict.student.run import student_view
+
+            view = student_view(card.student.card, image, axis)
         return _class_request(card.classes, image, view, zoom, carry, combine)
     tracks = [place(image, prompt, view, axis) for prompt in asked]
     return Request(asked, view, tracks, Zoom.parse(zoom), carry, recipes(asked, combine))

@@ -1,4 +1,4 @@
-"""A model without prompts in a volume, slice by slice: `Classes`."""
+"""A model without prompts in a volume: `Classes`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from anytomy.engine.model import Embedding, PromptableModel
+    from anytomy.engine.model import PromptableModel
     from anytomy.predict.placing import Track
     from anytomy.predict.zoom import Zoom
 
 
 class _ClassifyingModel(Protocol):
-    def encode(self, picture: NDArray[np.uint8]) -> Embedding: ...
-
-    def classify(self, embedding: Embedding) -> NDArray[np.float32]: ...
+    def classify_slices(self, slices: Slices) -> Iterator[NDArray[np.float32]]:
+        """Logits `(classes + 1, y, x)` of each slice in turn; channel 0 is the background."""
+        ...
 
 
 class Classes:
-    """Every slice by itself, every pixel its most likely class; a `VolumeStrategy` without tracks.
+    """Every pixel its most likely class; a `VolumeStrategy` without tracks.
+
+    Most models see every slice by itself; a student in 3D sees the whole volume.
 
     Args:
         count: Number of classes without the background.
@@ -49,8 +51,7 @@ class Classes:
     ) -> Iterator[SliceResult]:
         """See `VolumeStrategy`; the number of a track is that of a class."""
         judge = cast("_ClassifyingModel", model)
-        for index in range(self._slices):
-            logits = judge.classify(judge.encode(slices[index]))
+        for index, logits in enumerate(judge.classify_slices(slices)):
             for number, decoded in enumerate(_apart(logits)):
                 slices.work.step()
                 yield SliceResult(number, index, decoded)
@@ -62,9 +63,11 @@ def _apart(logits: NDArray[np.float32]) -> Iterator[Decoded]:
     Args:
         logits: `(classes + 1, y, x)`; channel 0 is the background.
     """
-    first, second = np.sort(np.partition(logits, -2, axis=0)[-2:], axis=0)[::-1]
-    total = np.exp(logits - first).sum(axis=0)
     winner = logits.argmax(axis=0)
+    others = logits.copy()
+    np.put_along_axis(others, winner[None], -np.inf, axis=0)
+    first, second = logits.max(axis=0), others.max(axis=0)
+    total = np.exp(logits - first).sum(axis=0)
     for channel, own in enumerate(logits[1:], start=1):
         mine = winner == channel
         # Of two equal ones the first wins, as argmax has it: above 0 is inside for one class only.

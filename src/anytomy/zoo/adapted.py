@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anytomy.core.errors import ModelError
 from anytomy.models.adapters.folder import CARD, AdapterCard, read_adapter
+from anytomy.models.students.folder import is_student
 from anytomy.zoo.card import Adapter, ModelCard, Training
 
 __all__ = ["adapted_card", "check_base"]
@@ -27,8 +28,18 @@ def adapted_card(
     Raises:
         ModelError: There is no adapter, its card is broken, or it is for another model.
     """
+    if is_student(folder):
+        raise ModelError(
+            f"expected an adapter in {folder}, but it is a student, which stands alone",
+            hint=f"name its folder only: {folder}",
+        )
     mine = read_adapter(folder)
     under = base if isinstance(base, ModelCard) else base(mine.base)
+    if under.student is not None:
+        raise ModelError(
+            f"expected a model to put the adapter {folder} on, but {under.id} is a student, which takes none",
+            hint=f"name the model that it was trained on: {mine.base}+{folder}",
+        )
     if under.adapter is not None:
         raise ModelError(
             f"expected a model to put the adapter {folder} on, but {under.id} is one with an adapter",
@@ -46,6 +57,7 @@ def adapted_card(
         prompts=mine.prompts,
         mask_output=mine.mask_output,
         stands_in_for=mine.stands_in_for,
+        automatic=mine.automatic,
         intensity=mine.intensity,
         training=Training(tuple(seen), under.training.note),
         source=folder / CARD,

@@ -68,6 +68,7 @@ def add_model(
         paper="",
         homepage="",
         weights=Weights(file=path.name, sha256=digest, bytes=path.stat().st_size, path=str(path)),
+        automatic=None,
         training=Training(note="not known"),
         unverified=("architecture", "licence", "prompts", "mask_output", "preprocess", "intensity"),
         source=target,
@@ -119,9 +120,9 @@ def check_added(found: ModelCard, *, full: bool = False) -> Path:
 
 def card_as_toml(found: ModelCard) -> str:
     """A card as the text of its file."""
-    values = found.to_dict()
+    values = {name: value for name, value in found.to_dict().items() if value is not None}
     for name in ("source", "builtin", "adapter"):
-        del values[name]
+        values.pop(name, None)
     if values["weights"]["wheel"] is None:
         del values["weights"]["wheel"]
     return toml_text(values)

@@ -18,12 +18,15 @@ from typing import Any
 from anytomy.core.errors import ModelError
 from anytomy.io.toml_table import Table
 from anytomy.models.adapters.folder import AdapterCard
+from anytomy.models.students.folder import StudentCard
+from anytomy.models.thresholds import Thresholds, read_thresholds
 
 __all__ = [
     "ARCHITECTURES",
     "Adapter",
     "ModelCard",
     "Preprocess",
+    "Student",
     "Training",
     "Weights",
     "WheelSource",
@@ -146,18 +149,31 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Student:
+    """A network that a model has taught.
+
+    Attributes:
+        folder: Where it lies.
+        card: What it is.
+    """
+
+    folder: Path
+    card: StudentCard
+
+
+@dataclass(frozen=True)
 class ModelCard:
-    """All that is known of one model, or of one with an adapter.
+    """All that is known of one model, of one with an adapter, or of a student.
 
     Attributes:
         id: What the user types; with an adapter the reference, `litemedsam+DIR`.
         title: Name for people.
         summary: One line.
-        architecture: A name of `ARCHITECTURES`.
+        architecture: A name of `ARCHITECTURES`; of a student that of its network.
         licence: Of the weights, as their authors state it.
         paper: Citation or arXiv id.
         homepage: Address.
-        input_size: Side of the square input in pixels.
+        input_size: Side of the square input in pixels; of a student the longest side of its windows.
         prompts: What it was trained with, of box, points, mask.
         mask_output: `single` (token 0) or `best-of-three` (for one point, by the model's own score).
         weights: Source of the checkpoint.
@@ -166,9 +182,11 @@ class ModelCard:
         training: Data it saw.
         unverified: Dotted fields that nobody here could check.
         stands_in_for: Ids of models in whose place this one answers prompts that they never learned.
+        automatic: What masks have to reach that nobody asked for; SAM's numbers where None.
         source: The card's file.
         builtin: Whether it came with Anytomy.
         adapter: What was tuned on it; `weights` and `preprocess` are those of the base then.
+        student: The student, where it is one.
     """
 
     id: str
@@ -187,9 +205,11 @@ class ModelCard:
     training: Training
     unverified: tuple[str, ...] = ()
     stands_in_for: tuple[str, ...] = ()
+    automatic: Thresholds | None = None
     source: Path = field(default=Path(), compare=False)
     builtin: bool = True
     adapter: Adapter | None = None
+    student: Student | None = None
 
     @property
     def base_id(self) -> str:
@@ -199,6 +219,8 @@ class ModelCard:
     @property
     def classes(self) -> tuple[str, ...]:
         """What the model finds without prompts, in the order of its channels; empty for most models."""
+        if self.student is not None:
+            return self.student.card.classes
         return () if self.adapter is None else self.adapter.card.classes
 
     def weights_sha256(self, checkpoint: str) -> str:
@@ -223,6 +245,8 @@ class ModelCard:
         values["source"] = str(self.source)
         if self.adapter is not None:
             values["adapter"] = {"folder": str(self.adapter.folder), **self.adapter.card.to_dict()}
+        if self.student is not None:
+            values["student"] = {"folder": str(self.student.folder), **self.student.card.to_dict()}
         return values
 
 
@@ -272,6 +296,7 @@ def card_from_toml(text: str, *, source: Path, builtin: bool) -> ModelCard:
         training=_training(top.table("training")),
         unverified=top.texts("unverified"),
         stands_in_for=top.texts("stands_in_for"),
+        automatic=read_thresholds(top),
         source=source,
         builtin=builtin,
     )

@@ -1,6 +1,7 @@
-"""Which models there are: those that come with Anytomy, those that the user added, and adapters in folders.
+"""Which models there are: those that come with Anytomy, those that the user added, and folders.
 
-A model is named by its id, an adapter by its folder, alone (`DIR`) or behind its base (`ID+DIR`).
+A model is named by its id, a student by its folder (`DIR`), an adapter by its folder too, alone (`DIR`) or
+behind its base (`ID+DIR`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import difflib
 from pathlib import Path
 
 from anytomy.core.errors import ModelError
+from anytomy.models.students.folder import is_student
 from anytomy.zoo.adapted import adapted_card
 from anytomy.zoo.card import ID, ModelCard, read_card
 from anytomy.zoo.home import user_models_dir
+from anytomy.zoo.students import student_card
 
 __all__ = ["card", "cards", "model_ids"]
 
@@ -23,7 +26,8 @@ def card(reference: str) -> ModelCard:
     """The card of one model.
 
     Args:
-        reference: A model's id, as in `litemedsam`; or the folder of an adapter, `DIR` or `ID+DIR`.
+        reference: A model's id, as in `litemedsam`; the folder of a student, `DIR`, or of an adapter,
+            `DIR` or `ID+DIR`.
 
     Raises:
         ModelError: There is no such model (the message lists those that exist), its card is broken, or
@@ -44,13 +48,17 @@ def card(reference: str) -> ModelCard:
     base, plus, folder_text = reference.partition("+")
     if plus and base and folder_text:
         return _adapted(Path(folder_text), reference, card(base))
-    if Path(reference).expanduser().is_dir():
-        return _adapted(Path(reference), reference, None)
+    folder = Path(reference).expanduser()
+    if is_student(folder):
+        return student_card(folder, reference)
+    if folder.is_dir():
+        return _adapted(folder, reference, None)
     known = model_ids()
     close = difflib.get_close_matches(reference.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise ModelError(
-        f"expected the id of a model, or the folder of an adapter, but there is none called {reference!r}",
+        f"expected the id of a model, or the folder of an adapter or a student, but there is none called "
+        f"{reference!r}",
         hint=f"{hint}known models: {', '.join(known)}; add your own by `anytomy models add FILE --arch NAME`",
     )
 

@@ -35,9 +35,11 @@ def card_for(model_id: str, kinds: Sequence[str], what: str) -> ModelCard:
     for other in able:
         if chosen.id in other.stands_in_for:
             return other
+    learned = f"was trained on {' and '.join(chosen.prompts)} only, and no other model stands in for it"
+    if chosen.classes:
+        learned = f"takes no prompts: it finds {', '.join(chosen.classes)}"
     raise UnsupportedPromptError(
-        f"{what} needs a model that learned {' and '.join(kinds)}, but {chosen.title} was trained on"
-        f" {' and '.join(chosen.prompts)} only, and no other model stands in for it",
+        f"{what} needs a model that learned {' and '.join(kinds)}, but {chosen.title} {learned}",
         hint=f"choose a --model that did: {', '.join(each.id for each in able) or 'there is none yet'}",
     )
 

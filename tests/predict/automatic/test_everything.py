@@ -10,7 +10,8 @@ import pytest
 from anytomy.core.errors import ModelError, OptionError, UnsupportedPromptError
 from anytomy.core.geometry import Geometry
 from anytomy.core.image import Image
-from anytomy.predict.automatic.everything import segment_everything
+from anytomy.models.thresholds import Thresholds
+from anytomy.predict.automatic.everything import find_objects, segment_everything
 from anytomy.predict.automatic.settings import AutomaticSettings
 from tests.engine.tiny import bright_model, random_sam
 from tests.predict.automatic.blobs import BatchingBlobEngine, BlobEngine, blob_model, blobs, matched, spread
@@ -264,6 +265,38 @@ class TestRefusals:
     def test_numbers(self, name: str, value: Any) -> None:
         with pytest.raises(OptionError, match=name):
             AutomaticSettings(**{name: value})
+
+
+class TestThresholds:
+    """The blob engine is sure of what lies under a blob by 0.95, and of the background by 0.2."""
+
+    TRUTH = blobs((64, 64), [(16, 16), (46, 44)], 9)
+
+    def count(self, known: Thresholds | None, **numbers: Any) -> int:
+        model = blob_model(automatic=known)
+        result = segment_everything(model, picture(self.TRUTH), AutomaticSettings(**numbers))
+        used = result.details["everything"]
+        assert (used["score"], used["stability"]) == self.expected(known, **numbers)
+        return len(result.masks)
+
+    @staticmethod
+    def expected(known: Thresholds | None, **numbers: Any) -> tuple[float, float]:
+        own = (0.88, 0.95) if known is None else (known.score, known.stability)
+        return numbers.get("score", own[0]), numbers.get("stability", own[1])
+
+    def test_those_of_the_card_count_where_nobody_says_others(self) -> None:
+        assert self.count(None) == 2
+        assert self.count(Thresholds(0.97, 0.9, "made up")) == 0
+        assert self.count(Thresholds(0.9, 0.9, "made up")) == 2
+
+    def test_what_is_said_counts_more(self) -> None:
+        strict = Thresholds(0.97, 0.9, "made up")
+        assert self.count(strict, score=0.5) == 2
+        assert self.count(None, score=0.99) == 0
+
+    def test_a_part_of_the_picture_is_judged_alike(self) -> None:
+        model = blob_model(automatic=Thresholds(0.97, 0.9, "made up"))
+        assert find_objects(model, picture(self.TRUTH).array, AutomaticSettings()) == []
 
 
 @pytest.mark.parametrize("kind", ["tinyvit", "vit"])

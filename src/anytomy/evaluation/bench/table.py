@@ -82,7 +82,17 @@ def part_path(folder: Path, dataset: str, case: str, model: str) -> Path:
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[str], *, masks: bool) -> None:
-    """Write a table, whole or not at all; NaN becomes null.
+    """Write results, whole or not at all; see `write_records`."""
+    write_records(path, rows, schema(metrics, masks=masks))
+
+
+def write_records(path: Path, rows: Sequence[dict[str, Any]], columns: Any) -> None:
+    """Write a table, whole or not at all; NaN becomes null, and what has no column is left out.
+
+    Args:
+        path: The file.
+        rows: Values by column.
+        columns: Their schema, as pyarrow has it.
 
     Raises:
         OutputError: For whatever the operating system refuses.
@@ -92,7 +102,6 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], metrics: Sequence[str
 
     from anytomy.io.atomic import atomic_path
 
-    columns = schema(metrics, masks=masks)
     known = set(columns.names)
     plain = [{k: _plain(v) for k, v in row.items() if k in known} for row in rows]
     table = pa.Table.from_pylist(plain, schema=columns)

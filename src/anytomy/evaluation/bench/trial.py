@@ -16,6 +16,8 @@ from anytomy.engine.model import ProposingModel
 from anytomy.evaluation.simulators.simulator import Truth, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from anytomy.core.image import Image
@@ -70,6 +72,12 @@ class Stopwatch:
     def classify(self, embedding: Embedding) -> NDArray[np.float32]:
         """See `LoadedModel`; of a model without prompts."""
         return cast("LoadedModel", self.model).classify(embedding)
+
+    def classify_slices(self, slices: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """See `LoadedModel`; a student encodes nothing that could be charged."""
+        if self.card.student is not None:
+            return cast("LoadedModel", self.model).classify_slices(slices)
+        return (self.classify(self.encode(slices[index])) for index in range(len(slices)))
 
     @property
     def batch(self) -> int:

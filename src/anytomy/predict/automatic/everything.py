@@ -80,7 +80,7 @@ def segment_everything(
         OptionError: If an option has no such value, or the image is a volume and no slice is named.
     """
     started = time.perf_counter()
-    settings = settings or AutomaticSettings()
+    settings = (settings or AutomaticSettings()).for_model(model.card)
     check_everything(model.card, image, intensity=intensity, axis=axis, slice_=slice_, overlap=overlap)
     if not isinstance(model, ProposingModel):
         raise ModelError(
@@ -171,6 +171,7 @@ def find_objects(
     Of the first layer, tiles are stitched; of closer looks only what no window cuts counts, since another
     layer sees the rest whole. Between layers the closest look is the better one, as the authors have it.
     """
+    settings = settings.for_model(model.card)
     shape = (picture.shape[0], picture.shape[1])
     layers = layers_of(shape, model.card.input_size, settings)
     grids = [

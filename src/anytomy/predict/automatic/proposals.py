@@ -52,7 +52,7 @@ def find_in_window(
         picture: uint8 `(y, x[, c])`, as the model should see it.
         window: Where to look.
         points: `(n, 2)`, x and y in the window's pixels.
-        settings: Filters.
+        settings: Filters, of this model.
         step: Told how many points were answered, after each batch.
     """
     embedding = model.encode(np.ascontiguousarray(picture[window.part]))
@@ -89,6 +89,8 @@ def _sure(
     settings: AutomaticSettings,
 ) -> Iterator[_Low]:
     """The masks of a batch that pass the filters."""
+    assert settings.score is not None, "see for_model"
+    assert settings.stability is not None, "see for_model"
     for point, token in np.argwhere(proposals.scores >= settings.score):
         logits = proposals.logits[point, token, : seen[0], : seen[1]]
         stable = stability(logits, settings.offset)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from anytomy.core.errors import OptionError
+
+if TYPE_CHECKING:
+    from anytomy.zoo.card import ModelCard
+
+SCORE, STABILITY = 0.88, 0.95
+"""SAM's own thresholds, for models whose card has no others."""
 
 MOST_POINTS, MOST_LAYERS, SMALLEST_TILE = 256, 4, 32
 
@@ -17,8 +24,10 @@ class AutomaticSettings:
 
     Attributes:
         points: Points of the grid along the longer side of a picture or tile; as dense along the other.
-        score: Least predicted IoU of a mask, the model's own.
-        stability: Least IoU between the mask at a threshold `offset` above and one `offset` below.
+        score: Least predicted IoU of a mask, the model's own. Where None, what the model's card says, else
+            SAM's 0.88.
+        stability: Least IoU between the mask at a threshold `offset` above and one `offset` below. Where
+            None, what the model's card says, else SAM's 0.95.
         offset: In logits.
         duplicate: Masks whose IoU is above this are one object; the better one stays. (The authors compare
             boxes, which takes masks for different that differ in a speck.)
@@ -33,8 +42,8 @@ class AutomaticSettings:
     """
 
     points: int = 32
-    score: float = 0.88
-    stability: float = 0.95
+    score: float | None = None
+    stability: float | None = None
     offset: float = 1.0
     duplicate: float = 0.7
     layers: int = 0
@@ -54,9 +63,19 @@ class AutomaticSettings:
             ("offset", 0, 100),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise OptionError(f"expected {name} of {low} to {high} for automatic masks, got {value}")
         object.__setattr__(self, "tile", _tile(self.tile))
+
+    def for_model(self, card: ModelCard) -> AutomaticSettings:
+        """The settings with thresholds: those given, else those of the model's card, else SAM's."""
+        known = card.automatic
+        score, stability = (SCORE, STABILITY) if known is None else (known.score, known.stability)
+        return replace(
+            self,
+            score=score if self.score is None else self.score,
+            stability=stability if self.stability is None else self.stability,
+        )
 
 
 def _tile(value: str | int) -> str | int:

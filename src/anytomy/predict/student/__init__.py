@@ -1,0 +1,1 @@
+"""Running a student: its grid, its windows, its masks, and all of it as one graph."""
