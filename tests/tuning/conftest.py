@@ -23,6 +23,7 @@ RUNTIME = Runtime(device="cpu", threads=1)
 
 def opened(folder: Path | None) -> Model:
     """The tiny model in torch, alone or with an adapter."""
+    from anytomy.engine.routed import RoutedEngine
     from anytomy.engine.semantic_engines import TorchSemanticEngine
     from anytomy.engine.torch_engine import TorchEngine
     from anytomy.models.adapters.adapted import head_of, restore
@@ -42,6 +43,8 @@ def opened(folder: Path | None) -> Model:
         engine = TorchSemanticEngine(restore(whole, methods, state))
     else:
         engine = TorchEngine(restore(random_sam(), methods, state))
+        if mine.routes:
+            engine = RoutedEngine(engine, TorchEngine(random_sam()), mine.routes)
     return Model(adapted_card(folder, "tuned", card()), engine, weights_sha256="b" * 64)
 
 

@@ -47,6 +47,7 @@ def test_a_recipe_is_a_configuration_in_toml() -> None:
         ({"prompts": {"scribble": 1.0}}, "scribble"),
         ({"prompts": {"box": 0.0}}, "above 0"),
         ({"mode": "semantic", "routes": ("box",)}, "routes"),
+        ({"mode": "promptable", "routes": ("mask",)}, "routes of box, points"),
     ],
 )
 def test_wrong_values_are_named(changes: dict[str, object], said: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from anytomy.tuning import embeddings
 from anytomy.tuning.augment import Augmentation
 from anytomy.tuning.embeddings import EmbeddingBank, embedding_bytes
 from anytomy.tuning.sampler import Sampler
@@ -37,6 +38,19 @@ def test_every_variant_is_encoded_once_and_never_again(samples: Samples) -> None
     other = EmbeddingBank.of(opened(None), 10**9)
     other.fill(samples, sampler(samples), samples)
     assert other.encodings == 0
+
+
+def test_what_is_on_disk_is_not_missing(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = EmbeddingBank.of(opened(None), 10**9)
+    assert bank.missing(samples, sampler(samples), samples) == 12
+    bank.fill(samples, sampler(samples, 1), samples)
+    later = EmbeddingBank.of(opened(None), 10**9)
+    assert later.missing(samples, sampler(samples), samples) == 8
+    monkeypatch.setattr(embeddings, "_LOOKED_UP", 6)  # of many pictures some tell
+    assert 4 <= later.missing(samples, sampler(samples), samples) <= 12
+    later.fill(samples, sampler(samples), samples)
+    assert later.missing(samples, sampler(samples), samples) == 0
+    assert later.missing(samples, sampler(samples), []) == 0
 
 
 def test_what_is_made_is_what_is_read(samples: Samples) -> None:

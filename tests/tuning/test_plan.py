@@ -88,6 +88,18 @@ def test_what_does_not_fit_at_once_goes_in_parts(monkeypatch: pytest.MonkeyPatch
     assert found.step_s == pytest.approx(0.8)
 
 
+def test_what_grows_faster_than_it_seemed_goes_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Peak:
+        def __init__(self, count: int) -> None:
+            self.bytes, self.seconds = 100 + 20 * count**2, 0.1 * count
+
+    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l: Peak(len(b.names)))
+    monkeypatch.setattr(plan, "_optimiser_bytes", lambda _: 0)
+    monkeypatch.setattr(plan, "used", lambda _: 0)
+    found = fitted(task(), batch, quick(batch=8), CPU, memory=320, precision="f32")
+    assert (found.micro, found.memory_bytes) == (2, 180)
+
+
 def test_activations_are_computed_again_where_they_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     made = task()
     again = []
@@ -146,7 +158,9 @@ def test_copies_follow_disk_and_time() -> None:
 def test_steps_follow_time() -> None:
     assert steps_of(quick(steps=100, every=None), step_s=1, validate_s=9, encode_s=9) == (100, 5)
     hurried = quick(steps=None, every=None, max_minutes=2.0)
-    assert steps_of(hurried, step_s=0.5, validate_s=1, encode_s=40) == (120, 6)
+    assert steps_of(hurried, step_s=0.5, validate_s=0.5, encode_s=40) == (140, 7)
+    # Neither embeddings nor validations take all of it, whatever they would need.
+    assert steps_of(hurried, step_s=0.5, validate_s=60, encode_s=1000) == (90, 90)
 
 
 def test_costs_are_said_in_words() -> None:

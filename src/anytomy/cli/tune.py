@@ -75,6 +75,12 @@ def tune(
     copies: Annotated[
         int | None, typer.Option("--copies", min=1, help="Cached variants of each picture.")
     ] = None,
+    most_slices: Annotated[
+        int | None,
+        typer.Option(
+            "--most-slices", min=1, help="Slices of a volume to train on, evenly spread; all by default."
+        ),
+    ] = None,
     axis: Annotated[str | None, typer.Option("--axis", help="The file's axis that slices run along.")] = None,
     intensity: Annotated[str | None, typer.Option("--intensity", help="As in `segment`.")] = None,
     patience: Annotated[
@@ -112,10 +118,10 @@ def tune(
 
     given: dict[str, Any] = {
         "model": model,
-        "data": _names(data),
+        "data": names_in(data),
         "method": method,
         "mode": mode,
-        "classes": _names(classes),
+        "classes": names_in(classes),
         "train": train,
         "validate": validate,
         "test": test,
@@ -130,6 +136,7 @@ def tune(
         "augment": augment,
         "flips": flips,
         "copies": copies,
+        "most_slices": most_slices,
         "axis": axis,
         "intensity": intensity,
         "patience": patience,
@@ -148,7 +155,7 @@ def tune(
         disk=int(disk * 1e9),
         precision=precision,
     )
-    with _bars(shown=not as_json) as progress:
+    with bars(shown=not as_json) as progress:
         done = tune(config, output, runtime=runtime, say=print_line, progress=progress, estimate=estimate)
     if isinstance(done, Plan):
         emit("tune", {"plan": done.to_dict()}, as_json=as_json)
@@ -181,12 +188,13 @@ def _config(recipe: Path | None, given: dict[str, Any]) -> TuneConfig:
     return from_dict({**read_recipe(text), **given})
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
+def names_in(text: str | None) -> tuple[str, ...] | None:
+    """Names of an option, separated by commas; None where it was not given."""
     return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @contextmanager
-def _bars(*, shown: bool) -> Iterator[Callable[[str, int, int, str], None] | None]:
+def bars(*, shown: bool) -> Iterator[Callable[[str, int, int, str], None] | None]:
     """A bar for each thing that is done, one after the other; nothing where nobody looks."""
     from rich.console import Console
 
@@ -218,11 +226,12 @@ def _summary(result: TuneResult, page: Path) -> dict[str, Any]:
         "best_step": result.best_step,
         "steps": result.steps,
         "seconds": round(result.seconds, 1),
-        "changes": [_change(change) for change in result.changes],
+        "changes": [change_row(change) for change in result.changes],
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def change_row(change: Change) -> dict[str, Any]:
+    """A change as `--json` prints it."""
     difference = change.result.difference
     return {
         "dataset": change.dataset,
@@ -256,14 +265,15 @@ def _render(console: Any, result: TuneResult, page: Path) -> None:
             difference = change.result.difference
             table.add_row(
                 f"{change.dataset}: {change.structure or 'mean'}",
-                _number(change.before.mean),
-                _number(change.after.mean),
-                _number(difference.mean, "+"),
-                f"{_number(difference.low, '+')} to {_number(difference.high, '+')}",
+                number_text(change.before.mean),
+                number_text(change.after.mean),
+                number_text(difference.mean, "+"),
+                f"{number_text(difference.low, '+')} to {number_text(difference.high, '+')}",
             )
         console.print(table)
     console.print(f"{result.folder} holds the adapter; report: {page}", soft_wrap=True)
 
 
-def _number(value: float, sign: str = "") -> str:
+def number_text(value: float, sign: str = "") -> str:
+    """A number of a table; `-` where there is none."""
     return f"{value:{sign}.3f}" if value == value else "-"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,11 @@ class Base:
         from anytomy.zoo.registry import card as card_of
 
         asked = card_of(reference)
+        if asked.student is not None:
+            raise ModelError(
+                f"expected a model of the SAM family to tune, but {reference} is a student",
+                hint="distil it anew with more data: anytomy distill",
+            )
         plain = card_of(asked.base_id) if asked.adapter is not None else asked
         weights = store.ensure(plain.id)
         held = asked.adapter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,25 @@ if TYPE_CHECKING:
     from anytomy.zoo.card import ModelCard
 
 
+class LossBatch(Protocol):
+    """What `Loop` needs of a batch: a task makes a loss of it."""
+
+    names: list[str]
+    """Of the samples, for messages."""
+
+    def to(self, device: torch.device) -> Self:
+        """The tensors on a device."""
+        ...
+
+
+class BatchMaker(Protocol):
+    """What `Loop` draws batches from; the same step gives the same batch, whatever was before."""
+
+    def batch(self, step: int, items: Sequence[int]) -> LossBatch:
+        """The samples at some places of a step's batch."""
+        ...
+
+
 @dataclass(eq=False)
 class Batch:
     """Samples of a step.
@@ -49,7 +68,7 @@ class Batch:
     prompts: list[Tokens] | None = None
     seeds: list[tuple[int, *tuple[str | int, ...]]] | None = None
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> Self:
         """The tensors on a device."""
         self.image, self.target = self.image.to(device), self.target.to(device)
         return self

@@ -19,6 +19,9 @@ FLIPS = ("auto", "none", "x", "y", "xy")
 PROMPT_KINDS = ("box", "points", "clicks", "box-clicks")
 """`clicks` and `box-clicks` go on with corrective clicks, `points` are given at once."""
 
+ROUTES = ("box", "points")
+"""Kinds of prompts that can be left to the base."""
+
 DEFAULT_STEPS = 2000
 
 
@@ -154,6 +157,8 @@ class TuneConfig:
             raise OptionError(f"expected prompts of {', '.join(PROMPT_KINDS)}, got {unknown[0]!r}")
         if self.prompts and not sum(self.prompts.values()) > 0:
             raise OptionError("expected at least one kind of prompt with a weight above 0")
+        if not set(self.routes) <= set(ROUTES):
+            raise OptionError(f"expected routes of {', '.join(ROUTES)}, got {', '.join(self.routes)}")
         if self.routes and self.is_semantic:
             raise OptionError("routes are for promptable models", hint="leave them out, or --mode promptable")
 

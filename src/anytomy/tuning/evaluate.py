@@ -110,7 +110,7 @@ def simulators_for(config: TuneConfig, mix: Mapping[str, float]) -> tuple[str, .
 def changes(before: Sequence[Row], after: Sequence[Row], *, seed: int = 0) -> list[Change]:
     """Each structure and the mean of all of them, before and after, paired by patient."""
     found: list[tuple[str, str, tuple[str, str], Interval, Interval, Paired]] = []
-    held = [_by_patient(before), _by_patient(after)]
+    held = [by_patient(before), by_patient(after)]
     for dataset in sorted({key[0] for key in held[1]}):
         for prompts in _pairs(held[0], held[1], dataset):
             sides = [
@@ -130,7 +130,7 @@ def changes(before: Sequence[Row], after: Sequence[Row], *, seed: int = 0) -> li
     return [Change(*each, each[-1].p if each[1] == ALL else next(queue)) for each in found]
 
 
-def _by_patient(rows: Sequence[Row]) -> dict[tuple[str, str, str], dict[str, float]]:
+def by_patient(rows: Sequence[Row]) -> dict[tuple[str, str, str], dict[str, float]]:
     """Dice of each patient by data set, prompt and structure."""
     groups: defaultdict[tuple[str, str, str], list[tuple[str, float]]] = defaultdict(list)
     for row in measured_rows(rows):

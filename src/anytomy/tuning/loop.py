@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from anytomy.core.errors import AnytomyError
 from anytomy.models.adapters.adapted import set_training
 from anytomy.tuning import checkpoint
+from anytomy.tuning.plan import MOST_VALIDATING, VALIDATIONS
 from anytomy.tuning.schedule import Average, rate_factor
 
 if TYPE_CHECKING:
@@ -27,15 +28,14 @@ if TYPE_CHECKING:
 
     from accelerate import Accelerator
 
-    from anytomy.tuning.batches import Batch, Batches
+    from anytomy.tuning.batches import BatchMaker, LossBatch
     from anytomy.tuning.config import TuneConfig
     from anytomy.tuning.plan import Plan
     from anytomy.tuning.validate import Validation
 
 # Between validations, so that a kill costs no more.
 _SAVE_EVERY_S = 120.0
-_LOSSES_A_VALIDATION = 10
-_VALIDATIONS = 20
+_LOSSES = 10 * VALIDATIONS
 
 
 class NotFiniteError(AnytomyError):
@@ -49,10 +49,14 @@ class State:
     Attributes:
         step: Steps done.
         elapsed: Seconds of all starts together, embeddings included.
+        encoding: Those of them that went into embeddings, before the first step of a start.
+        validating: Seconds of the last validation.
+        rest: Seconds of `elapsed` before which a run that time ends does not validate again.
         best: Highest Dice of a validation; NaN before the first.
         best_step: When it was.
         since: Validations after it.
         marks: Twentieths of the run that were over at the last validation.
+        noted: Parts of the run that were over when the last loss was noted.
         finished: Whether the run has ended.
         losses: Steps with the mean loss since the one before, and the rate.
         validations: Steps with the Dice, overall and by structure.
@@ -60,10 +64,14 @@ class State:
 
     step: int = 0
     elapsed: float = 0.0
+    encoding: float = 0.0
+    validating: float = 0.0
+    rest: float = 0.0
     best: float = math.nan
     best_step: int = 0
     since: int = 0
     marks: int = 0
+    noted: int = 0
     finished: bool = False
     losses: list[dict[str, Any]] = field(default_factory=list)
     validations: list[dict[str, Any]] = field(default_factory=list)
@@ -81,7 +89,7 @@ class Loop:
         accelerator: Devices and precision.
         validator: Judges the task as it stands; None where nothing is kept apart for it.
         folder: Of the run; `checkpoint.pt` and `logs` lie there.
-        spent: Seconds spent before, on embeddings.
+        spent: Seconds that this start has spent on embeddings.
         progress: Called with steps done, steps in all and a line.
     """
 
@@ -89,7 +97,7 @@ class Loop:
         self,
         task: nn.Module,
         trained: Mapping[str, Tensor],
-        batches: Batches,
+        batches: BatchMaker,
         config: TuneConfig,
         plan: Plan,
         accelerator: Accelerator,
@@ -103,19 +111,18 @@ class Loop:
         self._task, self._trained = task, trained
         self._accelerator, self._validator, self._folder = accelerator, validator, folder
         self._progress = progress
-        optimiser = torch.optim.AdamW(
-            [p for p in task.parameters() if p.requires_grad],
-            lr=config.rate,
-            weight_decay=config.weight_decay,
-        )
+        self._parameters = [p for p in task.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(self._parameters, lr=config.rate, weight_decay=config.weight_decay)
         self._wrapped, self._optimiser = accelerator.prepare(task, optimiser)
-        self.state = State(elapsed=spent)
+        self.state = State()
         self.average = Average(trained, config.ema)
         self.best: dict[str, Tensor] | None = None
         self._window: list[float] = []
         self._resume()
+        self.state.elapsed += spent
+        self.state.encoding += spent
         self._started = time.monotonic() - self.state.elapsed
-        self._saved = time.monotonic()
+        self._saved = self.state.elapsed
         self._log = _Log(folder, self.state.step) if accelerator.is_main_process else None
 
     def run(self) -> dict[str, Tensor]:
@@ -137,23 +144,24 @@ class Loop:
 
     def _run(self) -> None:
         state = self.state
+        set_training(self._task)
         while not state.finished:
             number = state.step + 1
             self._window.append(self._step(number))
             state.step = number
             self.average.update(self._trained, number)
-            state.elapsed = time.monotonic() - self._started
+            state.elapsed = self._clock()
             self._note(number)
-            due = self._is_due()
-            if due or self._is_over():
+            due, over = self._is_due(), self._is_over()
+            if due or over:
                 self._validate()
-            state.finished = self._is_over()
+            state.finished = over or self._is_over()  # a validation may have been the last in vain
             if state.finished or due or self._is_time_to_save():
                 self.save()
 
     def save(self) -> None:
         """Write a checkpoint."""
-        self._saved = time.monotonic()
+        self._saved = self.state.elapsed
         if self._accelerator.is_main_process:
             kept = {
                 **asdict(self.state),
@@ -177,33 +185,45 @@ class Loop:
         self.best = held["kept"]
         self._optimiser.load_state_dict(held["optimiser"])
         self._window = held["window"]
-        self.state = State(**{name: held[name] for name in State.__dataclass_fields__})
+        self.state = State(**{name: held[name] for name in State.__dataclass_fields__ if name in held})
 
     def _is_over(self) -> bool:
-        config, state = self._config, self.state
-        steps, minutes = config.most_steps, config.max_minutes
-        out_of_steps = steps is not None and state.step >= steps
-        out_of_time = minutes is not None and state.elapsed >= 60 * minutes
-        out_of_patience = 0 < config.patience <= state.since
-        return out_of_steps or out_of_time or out_of_patience
+        return self._share_done() >= 1 or 0 < self._config.patience <= self.state.since
 
     def _is_due(self) -> bool:
         """Whether to validate now: by steps, or, where time ends the run, by time."""
         if self._config.max_minutes is None or self._config.every is not None:
             return self.state.step % self._plan.every == 0
-        marks = int(_VALIDATIONS * self._share_done())
-        due, self.state.marks = marks > self.state.marks, marks
-        return due
+        marks = int(VALIDATIONS * self._share_done())
+        if marks <= self.state.marks or self.state.elapsed < self.state.rest:
+            return False
+        self.state.marks = marks
+        return True
 
     def _is_time_to_save(self) -> bool:
-        return time.monotonic() - self._saved > _SAVE_EVERY_S
+        return self.state.elapsed - self._saved > _SAVE_EVERY_S
 
     def _share_done(self) -> float:
-        """How much of the run is over, by steps or by time, whichever is more."""
-        steps, minutes = self._config.most_steps, self._config.max_minutes
-        by_steps = self.state.step / steps if steps is not None else 0.0
-        by_time = self.state.elapsed / (60 * minutes) if minutes is not None else 0.0
+        """How much of the run is over, by steps or by time, whichever is more.
+
+        Time counts from the first step: the rate warms up whatever embeddings took. The last validation is
+        part of it.
+        """
+        state, steps, minutes = self.state, self._config.most_steps, self._config.max_minutes
+        by_steps = state.step / steps if steps is not None else 0.0
+        if minutes is None:
+            return by_steps
+        left = 60 * minutes - state.encoding - state.validating
+        by_time = (state.elapsed - state.encoding) / left if left > 0 else 1.0
         return max(by_steps, by_time)
+
+    def _clock(self) -> float:
+        """Seconds of all starts; for all processes those of the first, since they must decide alike."""
+        from accelerate.utils import broadcast_object_list
+
+        elapsed = [time.monotonic() - self._started]
+        broadcast_object_list(elapsed)
+        return elapsed[0]
 
     def _step(self, number: int) -> float:
         """One step of the optimiser; returns the loss."""
@@ -212,7 +232,6 @@ class Loop:
         for group in self._optimiser.param_groups:
             # The first step of a warm-up would be lost at a rate of 0.
             group["lr"] = config.rate * max(factor, 1e-3)
-        set_training(self._task)
         _seed(config.seed, number, accelerator.process_index)
         total = 0.0
         for part in range(self._plan.accumulation):
@@ -223,7 +242,7 @@ class Loop:
                 self._check(value, "loss", number, batch)
                 accelerator.backward(loss)
                 if accelerator.sync_gradients:
-                    norm = accelerator.clip_grad_norm_(self._task.parameters(), config.clip)
+                    norm = accelerator.clip_grad_norm_(self._parameters, config.clip)
                     self._check(float(norm), "gradient", number, batch)
                 self._optimiser.step()
                 self._optimiser.zero_grad()
@@ -236,7 +255,7 @@ class Loop:
         first = (accelerator.process_index * plan.accumulation + part) * plan.micro
         return list(range(first, first + plan.micro))
 
-    def _check(self, value: float, what: str, number: int, batch: Batch) -> None:
+    def _check(self, value: float, what: str, number: int, batch: LossBatch) -> None:
         if math.isfinite(value):
             return
         self._optimiser.zero_grad()
@@ -249,7 +268,9 @@ class Loop:
 
     def _note(self, number: int) -> None:
         state = self.state
-        if number % max(self._plan.every // _LOSSES_A_VALIDATION, 1) == 0:
+        share = self._share_done()
+        if int(_LOSSES * share) > state.noted:
+            state.noted = int(_LOSSES * share)
             entry = {
                 "step": number,
                 "loss": sum(self._window) / len(self._window),
@@ -263,7 +284,8 @@ class Loop:
         if self._progress is not None:
             loss = f"loss {state.losses[-1]['loss']:.3f}" if state.losses else ""
             best = "" if math.isnan(state.best) else f"best Dice {state.best:.3f} at {state.best_step:,}"
-            self._progress(number, self._plan.steps, ", ".join(filter(None, (loss, best))))
+            total = max(round(number / min(share, 1.0)), number) if share > 0 else self._plan.steps
+            self._progress(number, total, ", ".join(filter(None, (loss, best))))
 
     def _validate(self) -> None:
         state = self.state
@@ -271,7 +293,10 @@ class Loop:
             return
         with self._averaged():
             found = self._validator()
-        state.elapsed = time.monotonic() - self._started
+        set_training(self._task)
+        started, state.elapsed = state.elapsed, self._clock()
+        state.validating = state.elapsed - started
+        state.rest = state.elapsed + state.validating * (1 / MOST_VALIDATING - 1)
         by_structure = {name: float(value) for name, value in found.by_structure.items()}
         state.validations.append({"step": state.step, "dice": found.dice, "by_structure": by_structure})
         state.since += 1

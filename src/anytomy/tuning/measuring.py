@@ -60,14 +60,17 @@ def planned(
     looked = len(held.samples) if config.is_semantic else min(MOST_OBJECTS, len(held.samples))
     copies, encode_s, disk = 0, 0.0, 0
     if bank is not None:
-        samples = train(None).samples
+        wanted = train(config.copies if varies else 1)
+        samples, most = wanted.samples, config.copies if varies else 1
         each = bank.seconds(samples.picture(samples[0]))
         size = embedding_bytes(*bank.embedding(samples.picture(samples[0])).shape[:2])
-        wanted = config.copies if varies else 1
-        copies = min(
-            wanted, copies_that_fit(config, pictures, size=size, second_each=each, disk=runtime.disk)
-        )
-        encode_s, disk = (pictures * copies + looked) * each, (pictures * copies + looked) * size
+        # Of what an earlier run has encoded, nothing is left to do.
+        lacking = bank.missing(samples, wanted.sampler, samples) / (pictures * most)
+        fit = copies_that_fit(config, pictures, size=size, second_each=each * lacking, disk=runtime.disk)
+        copies = min(most, fit)
+        lacking_held = bank.missing(held.samples, held.sampler, held.samples) / max(len(held.samples), 1)
+        encode_s = (pictures * copies * lacking + looked * lacking_held) * each
+        disk = (pictures * copies + looked) * size
     batches = train(copies if bank is not None else None).batches
     kind = max(mix, key=lambda k: rounds_of(k, config), default="")
     set_training(task)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anytomy.engine.threads import give_back_blocks
+
 if TYPE_CHECKING:
     import torch
 
@@ -53,6 +55,7 @@ def used(device: torch.device) -> int:
         return int(torch.cuda.memory_allocated(device))
     import psutil
 
+    give_back_blocks()
     return int(psutil.Process().memory_info().rss)
 
 
@@ -60,6 +63,8 @@ def used(device: torch.device) -> int:
 def watched(device: torch.device) -> Iterator[Peak]:
     """Measure a block; the result is complete when the block ends."""
     peak = Peak()
+    if device.type == "cpu":
+        give_back_blocks()
     started = time.perf_counter()
     if device.type == "cuda":
         import torch

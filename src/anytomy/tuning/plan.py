@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from anytomy.tuning.batches import Batch
+    from anytomy.tuning.batches import LossBatch
     from anytomy.tuning.config import TuneConfig
 
 PRECISIONS = ("auto", "f32", "bf16")
 # What the optimiser and the average add to a parameter: gradient, two moments, average, best.
 _COPIES_OF_PARAMETERS = 5
-_VALIDATIONS = 20
-# Encoding may take so much of a run that is limited by time.
+VALIDATIONS = 20
+"""In a run."""
+
+MOST_VALIDATING = 0.25
+"""Of the time of training, where time ends a run."""
+
+# Encoding is planned to take so much of a run that is limited by time, and never takes more than the other.
 _MOST_ENCODING = 0.35
+MOST_ENCODING = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Plan:
         checkpointing: Whether activations of the encoder are computed again instead of kept.
         copies: Variants of each picture with cached embeddings; 0 where the encoder is trained.
         steps: Steps, or about how many where time ends the run.
-        every: Steps between validations.
+        every: Steps between validations, or about how many where time decides.
         encode_s: About how long encoding takes; 0 for what is cached.
         step_s: Of one step.
         validate_s: Of one validation.
@@ -79,7 +85,8 @@ class Plan:
         ]
         if self.copies:
             each = f"{self.copies} of each picture" if self.copies > 1 else "one of each picture"
-            lines.insert(0, f"embeddings first, {each}: about {duration(self.encode_s)} if none is cached")
+            when = f"about {duration(self.encode_s)}" if self.encode_s else "all of them are cached"
+            lines.insert(0, f"embeddings first, {each}: {when}")
         return lines
 
 
@@ -96,7 +103,7 @@ class Fitted:
 
 def fitted(
     task: nn.Module,
-    batch: Callable[[int], Batch],
+    batch: Callable[[int], LossBatch],
     config: TuneConfig,
     device: torch.device,
     *,
@@ -142,9 +149,13 @@ def fitted(
         more = max(second.bytes - first.bytes, 0)
         # Whole parts of the batch, so that all parts weigh the same.
         sizes = [n for n in range(1, share + 1) if share % n == 0 and least + more * (n - 1) <= memory]
-        micro = max(sizes)
-        once = first.seconds + max(second.seconds - first.seconds, 0.0) * (micro - 1)
-        return Fitted(micro, kind, again, once * (share // micro), least + more * (micro - 1))
+        for micro in sorted(sizes, reverse=True):
+            try:
+                whole = {1: first, 2: second}.get(micro) or _measured(task, batch(micro), kind, device, room)
+            except TooMuchMemoryError:
+                continue
+            if whole.bytes + extra <= memory:  # it may grow faster than from one sample to two
+                return Fitted(micro, kind, again, whole.seconds * (share // micro), whole.bytes + extra)
     needed = f"; the smallest step takes {megabytes(least)}" if least else ""
     raise OptionError(
         f"expected a plan that fits into {megabytes(memory)} of memory, but none does{needed}",
@@ -163,13 +174,18 @@ def copies_that_fit(config: TuneConfig, pictures: int, *, size: int, second_each
 
 def steps_of(config: TuneConfig, *, step_s: float, validate_s: float, encode_s: float) -> tuple[int, int]:
     """Steps of the run, estimated where time ends it, and steps between validations."""
-    steps = config.most_steps
+    steps, validations = config.most_steps, VALIDATIONS
     if config.max_minutes is not None:
-        left = max(config.max_minutes * 60 - encode_s - _VALIDATIONS * validate_s, step_s)
+        seconds = config.max_minutes * 60
+        left = seconds - min(encode_s, MOST_ENCODING * seconds)
+        most = MOST_VALIDATING * left
+        if validations * validate_s > most:
+            validations = max(int(most / validate_s), 1)
+        left -= min(validations * validate_s, most)
         possible = max(int(left / step_s), 1)
         steps = possible if steps is None else min(steps, possible)
     assert steps is not None
-    return steps, config.every or max(steps // _VALIDATIONS, 1)
+    return steps, config.every or max(steps // validations, 1)
 
 
 def recompute(task: nn.Module, again: bool) -> None:
@@ -191,8 +207,8 @@ def duration(seconds: float) -> str:
 
 
 def _blocks(task: nn.Module) -> Sequence[nn.Module]:
-    """The repeated blocks of the image encoder."""
-    encoder: Any = task.get_submodule("model.image_encoder")
+    """The repeated blocks of the image encoder; none where the model has no such encoder."""
+    encoder: Any = getattr(getattr(task, "model", None), "image_encoder", None)
     if hasattr(encoder, "blocks"):
         return list(encoder.blocks)
     return [block for stage in getattr(encoder, "layers", ()) for block in stage.blocks]
@@ -215,7 +231,7 @@ def _optimiser_bytes(task: nn.Module) -> int:
     return (_COPIES_OF_PARAMETERS - 1) * trained
 
 
-def _measured(task: nn.Module, batch: Batch, precision: str, device: torch.device, limit: int) -> Any:
+def _measured(task: nn.Module, batch: LossBatch, precision: str, device: torch.device, limit: int) -> Any:
     """Time and memory of a forward and a backward pass."""
     import torch
 

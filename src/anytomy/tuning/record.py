@@ -17,8 +17,12 @@ FILE = "run.json"
 VERSIONED = ("numpy", "torch", "monai", "accelerate", "peft", "openvino", "onnxruntime")
 
 
-def read(folder: Path) -> dict[str, Any] | None:
+def read(folder: Path, schema: str = SCHEMA) -> dict[str, Any] | None:
     """The record of a run folder; None where there is none.
+
+    Args:
+        folder: Of the run.
+        schema: Of the kind of run.
 
     Raises:
         OptionError: If it cannot be read or is of something else.
@@ -30,8 +34,8 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} cannot be read: {error}") from error
-    if not isinstance(held, dict) or held.get("schema") != SCHEMA:
-        raise OptionError(f"expected a tuning run of schema {SCHEMA} in {path}", hint="choose another folder")
+    if not isinstance(held, dict) or held.get("schema") != schema:
+        raise OptionError(f"expected a run of schema {schema} in {path}", hint="choose another folder")
     return held
 
 

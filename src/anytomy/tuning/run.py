@@ -273,13 +273,22 @@ def _check_installed() -> None:
 
 
 def _check_prompts(config: TuneConfig, base: Base) -> None:
-    """Refuse to train kinds of prompts that the methods cannot teach, and a mode without any."""
+    """Refuse a run without any prompt to train, and routes to a decoder that would not understand."""
+    from anytomy.models.adapters.registry import parse
     from anytomy.tuning.prompts import prompt_mix
 
-    if not config.is_semantic and not prompt_mix(config, base.card):
+    if config.routes and any(method.touches_encoder for method in parse(config.method)):
         raise OptionError(
-            f"{base.card.title} has learned neither boxes nor points", hint="say with --prompts what to train"
+            "routes keep the base's decoder, which understands the base's image encoder only, but"
+            f" {config.method} trains that",
+            hint="choose decoder or prompt-decoder, or leave the routes out",
         )
+    if config.is_semantic or prompt_mix(config, base.card):
+        return
+    left = f"{base.card.title} has learned neither boxes nor points"
+    if config.routes:
+        left = f"routes leave {' and '.join(config.routes)} to the base, so nothing is left to train"
+    raise OptionError(left, hint="say with --prompts what to train")
 
 
 def _plain(change: Change) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from anytomy.tuning.batches import Batches
 from anytomy.tuning.embeddings import EmbeddingBank
 from anytomy.tuning.loop import Loop
 from anytomy.tuning.measuring import planned
-from anytomy.tuning.plan import Plan, recompute
+from anytomy.tuning.plan import MOST_ENCODING, Plan, recompute
 from anytomy.tuning.prompts import prompt_mix
 from anytomy.tuning.sampler import Sampler
 from anytomy.tuning.samples import Samples, prepare
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from anytomy.tuning.cohort import Cohort
     from anytomy.tuning.config import TuneConfig
     from anytomy.tuning.run import Progress, Runtime
-
-# Embeddings take no more of a run that is limited by time.
-_MOST_ENCODING = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +94,7 @@ class Session:
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
 
-        device = _device(runtime.device)
+        device = chosen_device(runtime.device)
         torch.set_num_threads(runtime.threads or 1)
         processes = PartialState(cpu=device.type == "cpu")
         methods = parse(config.method)
@@ -141,7 +138,7 @@ class Session:
             base=base,
             folder=folder,
             runtime=runtime,
-            accelerator=_accelerator(device, plan),
+            accelerator=accelerator_for(device, plan),
             task=task,
             plan=plan,
             mix=mix,
@@ -209,7 +206,7 @@ class Session:
         train, held, minutes = self.train, self.held, self.config.max_minutes
 
         def out_of_time() -> bool:
-            return minutes is not None and time.monotonic() - started > _MOST_ENCODING * 60 * minutes
+            return minutes is not None and time.monotonic() - started > MOST_ENCODING * 60 * minutes
 
         looked_at = list(held.samples)
         if not self.config.is_semantic:
@@ -262,17 +259,18 @@ def _told(progress: Progress | None, what: str) -> Callable[[int, int, str], Non
     return lambda done, total, name: progress(what, done, total, name)
 
 
-def _device(wanted: str) -> torch.device:
+def chosen_device(wanted: str) -> torch.device:
+    """The device of an option; under `accelerate launch` each process has its own."""
     from anytomy.engine.torch_engine import choose_device
 
     chosen = torch.device(choose_device(wanted))
     if chosen.type == "cuda" and chosen.index is None:
-        # Under `accelerate launch` each process has its own.
         chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return chosen
 
 
-def _accelerator(device: torch.device, plan: Plan) -> Accelerator:
+def accelerator_for(device: torch.device, plan: Plan) -> Accelerator:
+    """What `Loop` needs of accelerate."""
     from accelerate import Accelerator, DistributedDataParallelKwargs
     from accelerate.state import AcceleratorState
 

@@ -22,6 +22,7 @@ from anytomy.models.adapters.folder import (
     read_weights,
     write_adapter,
 )
+from anytomy.models.thresholds import Thresholds
 
 PROMPTABLE = AdapterCard(
     base="tiny",
@@ -38,7 +39,15 @@ SEMANTIC = replace(PROMPTABLE, mode="semantic", prompts=(), classes=("liver", "l
 STATE = {"mask_decoder.x": torch.arange(6.0).reshape(2, 3).T, "mask_decoder.y": torch.zeros(2).half()}
 
 
-@pytest.mark.parametrize("card", [PROMPTABLE, SEMANTIC, replace(PROMPTABLE, routes=("box",))])
+@pytest.mark.parametrize(
+    "card",
+    [
+        PROMPTABLE,
+        SEMANTIC,
+        replace(PROMPTABLE, routes=("box",)),
+        replace(PROMPTABLE, automatic=Thresholds(0.6, 0.85, "ten pictures")),
+    ],
+)
 def test_what_is_written_is_read(tmp_path: Path, card: AdapterCard) -> None:
     written = write_adapter(tmp_path / "new", card, STATE)
     assert is_adapter(tmp_path / "new")
@@ -74,6 +83,10 @@ def test_a_route_needs_the_encoder_of_the_base(tmp_path: Path) -> None:
         ({"routes": ["mask"]}, "routes of the prompts"),
         ({"intensity": {"CT": "none"}}, "and a default"),
         ({"intensity": "none"}, "expected a table as intensity"),
+        ({"automatic": {"score": 1.2, "stability": 0.9, "source": "x"}}, "from 0 to 1 as automatic.score"),
+        ({"automatic": {"score": 0.7, "source": "x"}}, r"automatic\.stability .* got nothing"),
+        ({"automatic": {"score": 0.7, "stability": 0.9}}, r"automatic\.source"),
+        ({"automatic": {"score": 0, "stability": 0, "source": "x", "least": 1}}, r"got automatic\.least"),
         ({"base_sha256": "12"}, "base_sha256"),
         ({"method": 3}, "expected a string as method"),
         ({"format": 2}, "format 1"),

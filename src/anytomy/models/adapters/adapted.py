@@ -76,7 +76,7 @@ def attach(model: _Model, methods: Sequence[TuningMethod]) -> _Model:
 def set_training(model: nn.Module) -> None:
     """`train()`, but batch normalisation keeps its statistics unless a method trains them.
 
-    With those of a small batch the model would be trained as one that it is not in use (performance.md, 2.7).
+    With those of a small batch the model would be trained as one that it is not in use.
     """
     model.train()
     if not _trains_statistics(model):

@@ -1,7 +1,8 @@
 """AutoSAM's three prompt-free heads on a frozen image encoder.
 
-Source: Hu, Xu and Shi, AutoSAM: How to Efficiently Adapt Large Pretrained Segmentation Models for Medical
-Image Segmentation (arXiv 2306.13731), section 3.2. What the heads are stands in `heads`.
+Source: Hu, Xu and Shi, How to Efficiently Adapt Large Segmentation Model (SAM) to Medical Images (arXiv
+2306.13731), whose prompt-free heads of a ViT decoder (AutoSAM), a CNN and linear layers these are. What the
+heads are, and where they differ from the authors' code, stands in `heads`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from anytomy.models.adapters.semantic import SemanticSam
 if TYPE_CHECKING:
     from anytomy.models.adapters.method import Tunable
 
-_SOURCE = "Hu, Xu and Shi, AutoSAM (arXiv 2306.13731), section 3.2"
+_SOURCE = "Hu, Xu and Shi, AutoSAM (arXiv 2306.13731)"
 
 
 class _AutoSam(TuningMethod):

@@ -17,6 +17,7 @@ from anytomy.core.errors import ChecksumError, ModelError
 from anytomy.io.atomic import atomic_path, write_text
 from anytomy.io.toml_table import Table
 from anytomy.models.adapters.method import MODES, PROMPTABLE, SEMANTIC
+from anytomy.models.thresholds import Thresholds, read_thresholds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +54,7 @@ class AdapterCard:
         title: Name for people.
         summary: One line.
         stands_in_for: Ids of models in whose place it answers prompts that they never learned.
+        automatic: What masks have to reach that nobody asked for; None where nobody has looked.
         weights_sha256: Hash of `adapter.safetensors`; `write_adapter` sets it.
         touches_encoder: Whether the image encoder was trained. If not, embeddings are the base's;
             `write_adapter` sets it.
@@ -77,12 +79,15 @@ class AdapterCard:
     title: str = ""
     summary: str = ""
     stands_in_for: tuple[str, ...] = ()
+    automatic: Thresholds | None = None
     weights_sha256: str = ""
     touches_encoder: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         plain: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **asdict(self)}))
+        if self.automatic is None:
+            del plain["automatic"]
         return plain
 
 
@@ -200,6 +205,7 @@ def _card(values: Mapping[str, Any], path: Path) -> AdapterCard:
         title=top.text("title", empty=True, default=""),
         summary=top.text("summary", empty=True, default=""),
         stands_in_for=top.texts("stands_in_for"),
+        automatic=read_thresholds(top),
         weights_sha256=top.text("weights_sha256", empty=True, default="", pattern=_SHA256),
         touches_encoder=top.flag("touches_encoder", default=True),
     )

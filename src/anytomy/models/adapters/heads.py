@@ -1,7 +1,7 @@
 """Heads that give each pixel of an embedding a class, without prompts.
 
-Sources: Zhang and Liu, SAMed (arXiv 2304.13785), section 3.3; Hu, Xu and Shi, AutoSAM (arXiv 2306.13731),
-section 3.2.
+Sources: Zhang and Liu, SAMed (arXiv 2304.13785), section 3.3; Hu, Xu and Shi, AutoSAM (arXiv 2306.13731) and
+the authors' code (github.com/xhu248/AutoSAM).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class DecoderHead(nn.Module):
     """SAM's mask decoder with one mask token for each class and for the background, and no prompts.
 
-    The tokens look at the image as mask tokens do; the score head is left out.
+    The tokens look at the image as mask tokens do; the score head is left out. AutoSAM's code decodes class
+    by class, with four tokens each; here the classes see each other in one sequence, with one token each.
 
     Args:
         decoder: Copied, but for its mask tokens, their perceptrons and the score head.
@@ -74,7 +75,8 @@ class DecoderHead(nn.Module):
 class CnnHead(nn.Module):
     """AutoSAM's CNN: a 1x1 convolution, stages of a convolution and a doubling, a 1x1 convolution.
 
-    Normalised over the channels and not over the batch, whose few images would decide the result.
+    The authors' code has two convolutions in a stage, with ReLU and without normalisation; here there is one,
+    normalised over its channels.
 
     Args:
         dim: Channels of the embedding.
@@ -106,6 +108,8 @@ class CnnHead(nn.Module):
 
 class LinearHead(nn.Module):
     """AutoSAM's linear head: two transposed convolutions to four times the grid, a 1x1 convolution.
+
+    The authors' code has a second 1x1 convolution, and a ReLU on the logits.
 
     Args:
         dim: Channels of the embedding.

@@ -25,7 +25,10 @@ class Bias(TuningMethod):
 
     name = "bias"
     summary = "the biases of image encoder and mask decoder"
-    source = "Ben Zaken, Ravfogel and Goldberg, BitFit (arXiv 2106.10199), section 3"
+    source = (
+        "Ben Zaken, Ravfogel and Goldberg, BitFit (arXiv 2106.10199), section 3; in SAM, with more beside "
+        "them, AdaptiveSAM (arXiv 2308.03726)"
+    )
 
     def attach(self, model: Tunable) -> None:
         """See `TuningMethod`."""
@@ -49,8 +52,8 @@ class Norm(TuningMethod):
     name = "norm"
     summary = "scales and shifts of all normalisations (norm:statistics: batch statistics too)"
     source = (
-        "Zhao et al., Tuning LayerNorm in Attention (arXiv 2312.11420); for batch normalisation Frankle, "
-        "Schwab and Morcos (arXiv 2003.00152)"
+        "Zhao et al., Tuning LayerNorm in Attention (arXiv 2312.11420), who tune those of attention blocks; "
+        "Frankle, Schwab and Morcos, Training BatchNorm and Only BatchNorm (arXiv 2003.00152)"
     )
 
     @property
