@@ -127,14 +127,21 @@ def _points(signs: Signs, index: int) -> list[tuple[float, float, int]]:
 
 
 def drawn(shown: Flat, grey: Callable[[NDArray[Any]], NDArray[np.uint8]]) -> bytes:
-    """Image, truth, what was found and prompts as a JPEG file.
+    """Image, truth, what was found and prompts as a JPEG file; see `painted`."""
+    from PIL import Image as Pillow
+
+    file = io.BytesIO()
+    Pillow.fromarray(painted(shown, grey)).save(file, "JPEG", quality=_QUALITY, optimize=True)
+    return file.getvalue()
+
+
+def painted(shown: Flat, grey: Callable[[NDArray[Any]], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Image, truth, what was found and prompts as an RGB picture.
 
     Args:
         shown: What to draw.
         grey: Values to grey levels.
     """
-    from PIL import Image as Pillow
-
     from anytomy.report.draw import Canvas, resized
 
     left, top, right, bottom = window(shown)
@@ -156,9 +163,7 @@ def drawn(shown: Flat, grey: Callable[[NDArray[Any]], NDArray[np.uint8]]) -> byt
         canvas.box((x0 - left, y0 - top, x1 - left, y1 - top), PROMPT, scale)
     for x, y, label in shown.points:
         canvas.point((x - left, y - top), label, PROMPT, scale)
-    file = io.BytesIO()
-    Pillow.fromarray(canvas.array).save(file, "JPEG", quality=_QUALITY, optimize=True)
-    return file.getvalue()
+    return canvas.array
 
 
 def window(shown: Flat) -> tuple[int, int, int, int]:

@@ -78,7 +78,7 @@ def case_pictures(
     total = sum(len(chosen) for chosen in by_case.values())
     for (dataset, name), chosen in by_case.items():
         if dataset not in cases:
-            cases[dataset] = _cases(dataset)
+            cases[dataset] = cases_of(dataset)
         for each, picture in _of_case(results, cases[dataset], name, chosen):
             out[each] = picture
             if progress is not None:
@@ -86,7 +86,7 @@ def case_pictures(
     return out
 
 
-def _cases(dataset: str) -> Mapping[str, Case] | None:
+def cases_of(dataset: str) -> Mapping[str, Case] | None:
     """The cases of a data set by id; None if it is not on this machine."""
     from anytomy.datasets.dataset import open_dataset
 
@@ -98,17 +98,27 @@ def _cases(dataset: str) -> Mapping[str, Case] | None:
         return None
 
 
+def case_of(cases: Mapping[str, Case] | None, name: str) -> Case:
+    """A case of a data set.
+
+    Raises:
+        LeftOutError: If it is not on this machine.
+    """
+    if cases is None:
+        raise LeftOutError("the data set is not on this machine")
+    if name not in cases:
+        raise LeftOutError("the data set on this machine has no such case")
+    return cases[name]
+
+
 def _of_case(
     results: BenchResults, cases: Mapping[str, Case] | None, name: str, chosen: Sequence[Chosen]
 ) -> list[tuple[Chosen, CasePicture | str]]:
     try:
-        if cases is None:
-            raise LeftOutError("the data set is not on this machine")
-        if name not in cases:
-            raise LeftOutError("the data set on this machine has no such case")
+        case = case_of(cases, name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image, labels = cases[name].load()
+            image, labels = case.load()
     except LeftOutError as left:
         return [(each, str(left)) for each in chosen]
     except (AnytomyError, MemoryError):

@@ -58,42 +58,51 @@ def distribution(strips: Sequence[Strip], title: str) -> Html:
         if strip.group != group:
             group = strip.group
             y += _HEAD
-            parts.append(tag("text", _cut(group, 90), x=0, y=_n(y - 7), class_="head"))
+            parts.append(tag("text", cut(group, 90), x=0, y=px(y - 7), class_="head"))
         parts += _strip(strip, y + _ROW / 2)
         y += _ROW
     height = y + 24
     axis = [_tick(v, height) for v in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
-    return _svg([*axis, *parts], height, title)
+    return svg([*axis, *parts], height, title)
 
 
 def _strip(strip: Strip, y: float) -> list[Html]:
     values = np.sort(np.asarray(strip.values, dtype=float))
     values = values[np.isfinite(values)]
-    parts = [tag("text", _cut(strip.name, 38), tag("title", strip.name), x=12, y=_n(y + 4))]
+    parts = [tag("text", cut(strip.name, 38), tag("title", strip.name), x=12, y=px(y + 4))]
     if values.size:
         low, median, high = (_x(float(v)) for v in np.percentile(values, [25, 50, 75]))
         if values.size > 2:
-            parts.append(tag("rect", x=_n(low), y=_n(y - 6), width=_n(high - low), height=12, class_="box"))
+            parts.append(
+                tag(
+                    "rect",
+                    x=px(low),
+                    y=px(y - 6),
+                    width=px(high - low),
+                    height=12,
+                    class_="box",
+                )
+            )
         for place, value in enumerate(_thinned(values)):
             # Up and down by the golden ratio: neighbours lie apart, and no chance is needed.
             up = (place * 0.618034 % 1 - 0.5) * 11
-            parts.append(tag("circle", cx=_n(_x(float(value))), cy=_n(y + up), r=1.8, class_="dot"))
+            parts.append(tag("circle", cx=px(_x(float(value))), cy=px(y + up), r=1.8, class_="dot"))
         if values.size > 2:
-            parts.append(tag("path", d=f"M{_n(median)} {_n(y - 6)}v12", class_="median"))
+            parts.append(tag("path", d=f"M{px(median)} {px(y - 6)}v12", class_="median"))
     mean = strip.interval
     if math.isfinite(mean.mean):
         if math.isfinite(mean.low):
             parts.append(tag("path", d=_line_with_ends(_x(mean.low), _x(mean.high), y), class_="whisker"))
-        parts.append(tag("path", d=f"M{_n(_x(mean.mean))} {_n(y - 5)}l5 5l-5 5l-5 -5z", class_="mean"))
+        parts.append(tag("path", d=f"M{px(_x(mean.mean))} {px(y - 5)}l5 5l-5 5l-5 -5z", class_="mean"))
         text = f"{mean.mean:.3f}" + ("  weak" if strip.is_weak else "")
-        parts.append(tag("text", text, x=_RIGHT + 14, y=_n(y + 4), class_="weak" if strip.is_weak else None))
+        parts.append(tag("text", text, x=_RIGHT + 14, y=px(y + 4), class_="weak" if strip.is_weak else None))
     count = f"{values.size:,} in {mean.patients:,}"
-    parts.append(tag("text", count, x=WIDTH, y=_n(y + 4), text_anchor="end", class_="small"))
+    parts.append(tag("text", count, x=WIDTH, y=px(y + 4), text_anchor="end", class_="small"))
     return parts
 
 
 def _line_with_ends(left: float, right: float, y: float) -> str:
-    return f"M{_n(left)} {_n(y)}H{_n(right)}M{_n(left)} {_n(y - 3)}v6M{_n(right)} {_n(y - 3)}v6"
+    return f"M{px(left)} {px(y)}H{px(right)}M{px(left)} {px(y - 3)}v6M{px(right)} {px(y - 3)}v6"
 
 
 def _thinned(values: Sequence[float]) -> Sequence[float]:
@@ -107,12 +116,15 @@ def _thinned(values: Sequence[float]) -> Sequence[float]:
 def _tick(value: float, height: float) -> Html:
     x = _x(value)
     is_limit = math.isclose(value, WEAK)
-    line = tag("path", d=f"M{_n(x)} 20V{_n(height - 20)}", class_="limit" if is_limit else "grid")
+    line = tag("path", d=f"M{px(x)} 20V{px(height - 20)}", class_="limit" if is_limit else "grid")
     text = f"{value:.2f}" if is_limit else f"{value:.1f}"
     kind = "weak" if is_limit else "small"
     ends = (13.0, height - 6)
     return joined(
-        [line, *(tag("text", text, x=_n(x), y=_n(y), text_anchor="middle", class_=kind) for y in ends)]
+        [
+            line,
+            *(tag("text", text, x=px(x), y=px(y), text_anchor="middle", class_=kind) for y in ends),
+        ]
     )
 
 
@@ -165,36 +177,42 @@ def curves_plot(
     parts = [tag("text", y_label, x=0, y=16, class_="head")]
     for tick in ticks:
         is_zero = zero and math.isclose(tick, 0, abs_tol=1e-9)
-        line = f"M{_n(left)} {_n(height(tick))}H{_n(right)}"
+        line = f"M{px(left)} {px(height(tick))}H{px(right)}"
         parts.append(tag("path", d=line, class_="series" if is_zero else "grid"))
         text = f"{tick:.2f}".replace("-", "−") if abs(tick) > 1e-9 else "0"
-        parts.append(tag("text", text, x=left - 8, y=_n(height(tick) + 4), text_anchor="end", class_="small"))
+        parts.append(tag("text", text, x=left - 8, y=px(height(tick) + 4), text_anchor="end", class_="small"))
     for place, name in enumerate(places):
-        x = _n(left + (place + 0.5) * step)
+        x = px(left + (place + 0.5) * step)
         parts.append(tag("text", name, x=x, y=bottom + 18, text_anchor="middle", class_="small"))
-    middle = _n((left + right) / 2)
+    middle = px((left + right) / 2)
     parts.append(tag("text", x_label, x=middle, y=bottom + 38, text_anchor="middle"))
     for number, each in enumerate(series):
         # Side by side, so that intervals do not hide each other.
         aside = (number - (len(series) - 1) / 2) * min(12.0, step / (len(series) + 1))
         at = [(left + (place + 0.5) * step + aside, interval) for place, interval in each.points]
-        parts += _series(number, [(x, height(i.mean), height(i.low), height(i.high)) for x, i in at])
+        parts += marked_line(number, [(x, height(i.mean), height(i.low), height(i.high)) for x, i in at])
         y = bottom + 60 + 18 * number
-        parts += _series(number, [(left, y, math.nan, math.nan), (left + 34, y, math.nan, math.nan)])
-        parts.append(tag("text", each.name, x=left + 46, y=_n(y + 4)))
-    return _svg(parts, bottom + 60 + 18 * len(series), title)
+        parts += marked_line(number, [(left, y, math.nan, math.nan), (left + 34, y, math.nan, math.nan)])
+        parts.append(tag("text", each.name, x=left + 46, y=px(y + 4)))
+    return svg(parts, bottom + 60 + 18 * len(series), title)
 
 
-def _series(number: int, points: Sequence[tuple[float, float, float, float]]) -> list[Html]:
+def marked_line(number: int, points: Sequence[tuple[float, float, float, float]]) -> list[Html]:
+    """A line through points with a marker and an interval at each; `number` decides markers and dashes.
+
+    Args:
+        number: Of the line.
+        points: x, y, and the ends of the interval along y; NaN where there is none.
+    """
     parts = []
     if len(points) > 1:
-        line = "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y, _, _ in points)
+        line = "M" + "L".join(f"{px(x)} {px(y)}" for x, y, _, _ in points)
         parts.append(tag("path", d=line, class_="series", stroke_dasharray=_DASHES[number % len(_DASHES)]))
     for x, y, low, high in points:
         if math.isfinite(low):
-            ends = f"M{_n(x)} {_n(low)}V{_n(high)}M{_n(x - 4)} {_n(low)}h8M{_n(x - 4)} {_n(high)}h8"
+            ends = f"M{px(x)} {px(low)}V{px(high)}M{px(x - 4)} {px(low)}h8M{px(x - 4)} {px(high)}h8"
             parts.append(tag("path", d=ends, class_="whisker"))
-        marker = _MARKERS[number % len(_MARKERS)].format(x=_n(x), y=_n(y))
+        marker = _MARKERS[number % len(_MARKERS)].format(x=px(x), y=px(y))
         parts.append(tag("path", d=marker, class_="marker"))
     return parts
 
@@ -208,23 +226,25 @@ def round_ticks(low: float, high: float) -> list[float]:
     return [round(i * step, 10) for i in range(first, max(last, first + 1) + 1)]
 
 
-def _svg(parts: Sequence[Html], height: float, title: str) -> Html:
+def svg(parts: Sequence[Html], height: float, title: str) -> Html:
+    """A picture as wide as all of them, with a title for those who cannot see it."""
     return tag(
         "svg",
         tag("title", title),
         *parts,
-        viewBox=f"0 0 {WIDTH} {_n(height)}",
+        viewBox=f"0 0 {WIDTH} {px(height)}",
         width=WIDTH,
-        height=_n(height),
+        height=px(height),
         role="img",
         aria_label=title,
     )
 
 
-def _cut(text: str, most: int) -> str:
+def cut(text: str, most: int) -> str:
+    """A text of so many characters at most."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def _n(value: float) -> str:
+def px(value: float) -> str:
     """Coordinates to a tenth: the page stays small."""
     return f"{value:.1f}".removesuffix(".0")

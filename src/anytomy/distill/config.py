@@ -1,0 +1,177 @@
+"""What decides the result of a distillation: `DistillConfig`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from anytomy.core.errors import OptionError
+from anytomy.tuning.config import AUGMENTATIONS, FLIPS, SCHEDULES, TuneConfig
+
+DIMS = ("auto", "2", "3")
+BASELINES = ("few", "all", "teacher")
+DEFAULT_STEPS = 1000
+NNUNET = "nnunet"
+"""In place of a student: write the pseudo-labelled set as nnU-Net reads it."""
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """All that decides the result; threads, memory and the place of the output do not.
+
+    Attributes:
+        teacher: Reference of any model: `ID`, or `ID+DIR` with an adapter.
+        data: Ids of data sets.
+        recipe: See `recipes.registry`.
+        student: A network of `models.students.registry`, or `nnunet`.
+        labels: Labelled cases that it may see, whole patients; all of the training split where None. The rest
+            of the training split counts as unlabelled.
+        boxes: Labels are only seen as the boxes of their objects.
+        classes: Structures to learn, in the order of channels; all that are labelled where empty.
+        dims: `2` (pictures and slices), `3` (volumes) or `auto`.
+        size: Long side of a picture on the student's grid; slices and volumes keep their spacing.
+        rounds: Rounds of pseudo-labels, each with the student of the round before (`self-prompt`).
+        baselines: Of `few` (the student on the labelled cases alone), `all` (on the labels of all training
+            cases) and `teacher` (with perfect boxes). `few` is always trained where a recipe needs it.
+        curve: Also teach with so many labelled cases each, and the same steps, for the learning curve.
+        validate: Share of the labelled patients that choose the best step, rounded down.
+        test: Most test cases; all where None, none where 0.
+        fold: `(number, of)`: a fold by patient in place of the stored split; None for the split.
+        steps: Optimiser steps of each student; as many as time allows where None.
+        max_minutes: Time for the whole run; turned into steps before it starts, so that a run that was
+            stopped goes on to the same result.
+        batch: Pictures, slices or patches of a step; by their size where None.
+        lr: Peak learning rate.
+        weight_decay: Of AdamW.
+        warmup: Share of a training in which the rate rises.
+        schedule: `cosine`, `poly` (power 0.9) or `constant`.
+        ema: Decay of the moving average of the weights that is kept; 0 for none.
+        clip: Largest norm of the gradients.
+        labelled_share: Share of a batch that is drawn from the labelled cases where others join them.
+        views: Variants of a case that a student is asked about for a pseudo-label.
+        augment: `none`, `flips`, `light` or `strong`.
+        flips: Axes that may be flipped: `auto` does not mix up left and right, or head and foot.
+        empty: Share of the slices without any object.
+        axis: The file's axis that slices run along.
+        intensity: As in `segment`.
+        seed: Of all randomness.
+    """
+
+    teacher: str
+    data: tuple[str, ...]
+    recipe: str = "self-prompt"
+    student: str = "unet-16"
+    labels: int | None = None
+    boxes: bool = False
+    classes: tuple[str, ...] = ()
+    dims: str = "auto"
+    size: int = 256
+    rounds: int = 2
+    baselines: tuple[str, ...] = BASELINES
+    curve: tuple[int, ...] = ()
+    validate: float = 0.2
+    test: int | None = None
+    fold: tuple[int, int] | None = None
+    steps: int | None = None
+    max_minutes: float | None = None
+    batch: int | None = None
+    lr: float = 2e-3
+    weight_decay: float = 1e-4
+    warmup: float = 0.05
+    schedule: str = "cosine"
+    ema: float = 0.99
+    clip: float = 1.0
+    labelled_share: float = 0.5
+    views: int = 6
+    augment: str = "strong"
+    flips: str = "auto"
+    empty: float = 0.15
+    axis: str = "z"
+    intensity: str = "auto"
+    seed: int = 0
+
+    @property
+    def asked(self) -> TuneConfig:
+        """The same cases as `anytomy tune --mode semantic --train LABELS` with this seed."""
+        return TuneConfig(
+            model=self.teacher,
+            data=self.data,
+            mode="semantic",
+            classes=self.classes,
+            train=self.labels,
+            validate=0.0,
+            test=self.test,
+            fold=self.fold,
+            axis=self.axis,
+            intensity=self.intensity,
+            least=1,
+            seed=self.seed,
+        )
+
+    def training(self, *, steps: int, every: int, batch: int) -> TuneConfig:
+        """How a student is trained, as `tuning` reads it."""
+        return replace(
+            self.asked,
+            steps=steps,
+            every=every,
+            batch=batch,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            schedule=self.schedule,
+            ema=self.ema,
+            clip=self.clip,
+            empty=self.empty,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    def check(self) -> None:
+        """Find what is wrong with the values alone.
+
+        Raises:
+            OptionError: With the values that there are.
+        """
+        for name, value, choices in (
+            ("dims", self.dims, DIMS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("augmentation", self.augment, AUGMENTATIONS),
+            ("flips", self.flips, FLIPS),
+            *(("baseline", each, BASELINES) for each in self.baselines),
+        ):
+            if value not in choices:
+                raise OptionError(f"expected {name} of {', '.join(choices)}, got {value!r}")
+        if not self.data:
+            raise OptionError("expected at least one data set, got none")
+        if self.fold is not None and not (1 <= self.fold[0] <= self.fold[1] and self.fold[1] >= 2):
+            raise OptionError(f"expected a fold like 1/3, got {self.fold[0]}/{self.fold[1]}")
+        for name, number, low, high in self._ranges():
+            if number is not None and not (math.isfinite(number) and low <= number <= high):
+                raise OptionError(f"expected {name} from {low:g} to {high:g}, got {number:g}")
+
+    def _ranges(self) -> tuple[tuple[str, float | None, float, float], ...]:
+        return (
+            ("labelled cases", self.labels, 1, 1e9),
+            ("a long side", self.size, 32, 4096),
+            ("rounds", self.rounds, 1, 20),
+            *(("labelled cases of the curve", count, 1, 1e9) for count in self.curve),
+            ("a share of validation patients", self.validate, 0, 0.9),
+            ("test cases", self.test, 0, 1e9),
+            ("steps", self.steps, 1, 1e9),
+            ("minutes", self.max_minutes, 0.01, 1e6),
+            ("a batch", self.batch, 1, 1024),
+            ("a learning rate", self.lr, 1e-9, 10),
+            ("a weight decay", self.weight_decay, 0, 10),
+            ("a warm-up", self.warmup, 0, 1),
+            ("a decay of the average", self.ema, 0, 0.99999),
+            ("a norm of the gradients", self.clip, 1e-6, 1e6),
+            ("a labelled share", self.labelled_share, 0, 1),
+            ("views", self.views, 1, 100),
+            ("a share of empty slices", self.empty, 0, 0.9),
+            ("a seed", self.seed, 0, 2**63),
+        )

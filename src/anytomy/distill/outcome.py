@@ -1,0 +1,152 @@
+"""What a distillation leaves: bundles of students, and the rows of their test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytomy.models.students.folder import StudentCard, write_student
+from anytomy.tuning import record
+from anytomy.tuning.evaluate import Change, changes, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anytomy.distill.session import Session, Weights
+    from anytomy.predict.model import Model
+
+TEST = "test"
+STUDENT, TEACHER = "student", "teacher"
+# Who prompts the teacher: perfect boxes, in volumes on each slice.
+BOXES = ("box-per-slice", "box")
+
+
+def write_bundle(
+    session: Session, folder: Path, weights: Weights, name: str, *, metrics: Mapping[str, Any]
+) -> StudentCard:
+    """Write a student as it is run.
+
+    Args:
+        session: The run.
+        folder: Of the bundle.
+        weights: Of the student.
+        name: `student`, `few` or `all`: what taught it.
+        metrics: What was measured.
+    """
+    config, group, sight = session.config, session.group, session.sight
+    taught = {STUDENT: f"by {config.teacher}, recipe {config.recipe}", "few": "by the labelled cases alone"}
+    title = f"{config.student} for {', '.join(group.classes)}"
+    card = StudentCard(
+        network=session.network,
+        dims=sight.grid.dims,
+        classes=group.classes,
+        patch=sight.grid.patch,
+        intensity=sight.intensity,
+        volumes=sight.volumes,
+        axis=config.axis if sight.volumes and sight.grid.dims == 2 else "z",
+        size=sight.grid.size,
+        spacing_mm=sight.grid.spacing_mm,
+        colours=sight.grid.colours,
+        extra=session.extra if name == STUDENT else 0,
+        mean=sight.grid.mean,
+        std=sight.grid.std,
+        title=title,
+        summary=f"{title}, taught {taught.get(name, 'by the labels of all training cases')}",
+        teacher=session.teacher_facts,
+        recipe=config.recipe if name == STUDENT else "",
+        data=_data(session, name),
+        metrics=metrics,
+        versions=record.versions(),
+        training=config.to_dict(),
+        licence=_licence(session),
+    )
+    return write_student(folder, card, weights)
+
+
+def tested(session: Session, folders: Mapping[str, Path]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the test cases for each student, and for the teacher with perfect boxes where it is asked for.
+
+    What an earlier start has judged is kept.
+    """
+    from anytomy.evaluation.bench.config import METRICS
+    from anytomy.evaluation.bench.table import read_rows, write_rows
+
+    group, config = session.group, session.config
+    found: dict[str, list[dict[str, Any]]] = {}
+    if not group.test:
+        return found
+    wanted = [*folders, *([TEACHER] if TEACHER in config.baselines else [])]
+    for name in wanted:
+        path = session.folder / TEST / f"{name}.parquet"
+        if not path.is_file():
+            model = session.teacher if name == TEACHER else _opened(session, folders[name], name)
+            rows = evaluate(
+                model, group.test, config.asked, group.classes, BOXES, progress=session.told(f"test, {name}")
+            )
+            write_rows(path, [{**row, "model": name} for row in rows], METRICS, masks=True)
+        found[name] = read_rows(path)
+    return found
+
+
+def _opened(session: Session, folder: Path, name: str) -> Model:
+    """A student as everybody runs it; with its teacher where it needs masks of it."""
+    from anytomy.distill.prior import GuidedStudent
+    from anytomy.predict.model import load
+
+    model = load(str(folder), device=session.runtime.device, threads=session.runtime.threads)
+    if not session.extra or name != STUDENT:
+        return model
+    return GuidedStudent(model, session.teacher)  # type: ignore[arg-type]  # a folder of ours is a student
+
+
+def timed(session: Session, folder: Path) -> dict[str, Any]:
+    """How fast the student of a bundle is beside its teacher."""
+    from anytomy.distill.speed import speed
+    from anytomy.predict.model import load
+
+    threads = session.runtime.threads or 1
+    student = load(str(folder), device=session.runtime.device, threads=threads)
+    return speed(student, session.teacher, threads=threads)  # type: ignore[arg-type]  # a folder of ours
+
+
+def compared(rows: Mapping[str, Sequence[dict[str, Any]]], seed: int) -> dict[str, list[Change]]:
+    """The student against each baseline, paired by patient: `before` is the baseline, `after` the student."""
+    if STUDENT not in rows:
+        return {}
+    return {name: changes(rows[name], rows[STUDENT], seed=seed) for name in rows if name != STUDENT}
+
+
+def changes_of(found: Mapping[str, Sequence[Change]]) -> dict[str, list[dict[str, Any]]]:
+    """Changes as JSON has them."""
+    return {name: as_json([asdict(change) for change in each]) for name, each in found.items()}
+
+
+def as_json(values: Any) -> Any:
+    """Values as JSON has them, None for what is no number."""
+    return json.loads(json.dumps(values), parse_constant=lambda _: None)
+
+
+def _data(session: Session, name: str) -> dict[str, Any]:
+    """Which cases taught it, by data set."""
+    group = session.group
+    parts = {"labelled": group.labelled, "validate": group.validate, "test": group.test}
+    if name != "few":
+        parts["unlabelled" if name == STUDENT else "train"] = group.unlabelled
+    return {
+        dataset: {
+            "split": where,
+            **{part: [case.id for case in cases if case.dataset == dataset] for part, cases in parts.items()},
+        }
+        for dataset, where in group.splits.items()
+    }
+
+
+def _licence(session: Session) -> str:
+    """The teacher's and those of the data, which may ask for more."""
+    from anytomy.datasets.registry import card as data_card
+
+    listed = "; ".join(f"{name}: {data_card(name).licence}" for name in session.group.splits)
+    return f"taught by a model under {session.teacher_facts['licence']}, on data under {listed}"

@@ -1,0 +1,1 @@
+"""Pseudo-labels of a teacher, how far each is to be trusted, and why."""

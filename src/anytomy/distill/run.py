@@ -1,0 +1,284 @@
+"""From a configuration to a student's bundle: `distill`.
+
+The folder holds `run.json` (what was asked, on what, how it is carried out, what became of it), `students/`
+(one folder for each that was trained), `pseudo/` (label maps of each round and the table of objects), until
+the end `prepared/` (pictures and targets on the student's grid), and in the end the bundle itself, `test/`
+(rows of the test cases) and `results.json` (the student against each baseline).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anytomy.core.errors import MissingDependencyError, OptionError
+from anytomy.distill.cohort import check_teacher, distill_cohort
+from anytomy.distill.config import NNUNET
+from anytomy.distill.curve import draw_curve
+from anytomy.distill.outcome import as_json
+from anytomy.tuning import record
+from anytomy.tuning.run import Progress, Runtime
+
+if TYPE_CHECKING:
+    from anytomy.distill.config import DistillConfig
+    from anytomy.distill.plan import DistillPlan
+    from anytomy.distill.recipes.recipe import Taught
+    from anytomy.distill.session import Session
+    from anytomy.predict.model import Model
+    from anytomy.tuning.evaluate import Change
+
+SCHEMA = "anytomy.distill/1"
+BASELINE_TITLES = {
+    "few": "student of the labelled cases",
+    "all": "student of all labels",
+    "teacher": "teacher with perfect boxes",
+}
+RESULTS = "results.json"
+GUIDE = "unet-16"
+"""The network that guides the teacher where the student itself is trained elsewhere."""
+
+
+@dataclass(frozen=True)
+class DistillResult:
+    """What a run came to.
+
+    Attributes:
+        folder: The bundle; give it to `load` and `segment`.
+        plan: How it was carried out.
+        taught: Which of the trained students it is: `few` where nothing of the teacher was to be trusted.
+        rounds: For each round how many objects were asked about and accepted.
+        seconds: Of all starts together.
+        changes: The student against each baseline, by structure; empty where nothing was tested.
+    """
+
+    folder: Path
+    plan: DistillPlan
+    taught: str
+    rounds: tuple[Mapping[str, Any], ...]
+    seconds: float
+    changes: Mapping[str, list[Change]]
+
+
+def distill(
+    config: DistillConfig,
+    folder: str | Path,
+    *,
+    runtime: Runtime | None = None,
+    teacher: Model | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+    estimate: bool = False,
+) -> DistillResult | DistillPlan:
+    """Teach a small network, or go on with it: the same call in the same folder continues after a kill.
+
+    Args:
+        config: What is asked.
+        folder: Where the bundle goes; what a run needs to go on lies there too.
+        runtime: Device, threads, memory.
+        teacher: For those that are no reference; `config.teacher` names it then.
+        say: Told what is going to happen and what it costs, before it starts.
+        progress: Told how far it is.
+        estimate: Measure and say the costs, and do no more.
+
+    Returns:
+        The result; of an estimate the plan.
+
+    Raises:
+        OptionError: A wrong value, a teacher that was trained on test patients, too little memory, or a
+            folder with another run.
+        DatasetError: A data set is not here, a label has no name, one patient is in training and in test.
+        ModelError: The teacher is unknown.
+        OutputError: The disk is full; what is done is kept.
+        MissingDependencyError: What training needs is not installed.
+
+    Example:
+        >>> from anytomy.distill import DistillConfig, distill
+        >>> config = DistillConfig("litemedsam", data=("kvasir_seg",), labels=6, max_minutes=60)
+        >>> distill(config, "polyps").changes  # doctest: +SKIP
+    """
+    from anytomy.distill.opening import opened
+    from anytomy.distill.recipes.registry import recipe
+    from anytomy.engine.threads import available_cores
+    from anytomy.models.students.registry import student
+    from anytomy.zoo.registry import card as card_of
+
+    _check_installed()
+    config.check()
+    way = recipe(config.recipe)
+    network = GUIDE if config.student == NNUNET else config.student
+    student(network)
+    card = card_of(config.teacher) if teacher is None else teacher.card
+    way.check(config, card)
+    folder, started = Path(folder), time.monotonic()
+    runtime = runtime or Runtime()
+    runtime = replace(runtime, threads=runtime.threads or available_cores())
+    group = distill_cohort(config)
+    warnings = check_teacher(None if card.adapter is None else card.adapter.card, group)
+    facts = {
+        "teacher": card.id,
+        "weights_sha256": card.weights.sha256,
+        "adapter_sha256": "" if card.adapter is None else card.adapter.card.weights_sha256,
+        "cohort_sha256": group.fingerprint,
+    }
+    held = _held(folder, config, facts)
+    if held is not None and held.get("finished"):
+        return _finished(folder, held)
+    session, plan = opened(
+        config,
+        group,
+        way,
+        card,
+        folder,
+        runtime,
+        network=network,
+        teacher=teacher,
+        held=held,
+        progress=progress,
+    )
+    if say is not None:
+        for line in _said(session, plan, warnings, resumed=held is not None):
+            say(line)
+    if estimate:
+        return plan
+    if held is None:
+        record.write(folder, _record(config, facts, session, plan, warnings))
+    spent = (held or {}).get("seconds", 0.0)
+    try:
+        # The cache of a teacher that was given is its owner's.
+        with session.keeping_embeddings() if teacher is None else nullcontext():
+            result = _concluded(session, plan, way.teach(session))
+    finally:
+        seconds = round(spent + time.monotonic() - started, 1)
+        record.write(folder, {**(record.read(folder, SCHEMA) or {}), "seconds": seconds})
+    return replace(result, seconds=seconds)
+
+
+def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillResult:
+    """Train the baselines, write the bundles, judge them, write the rest, and tidy up."""
+    from anytomy.distill import outcome
+    from anytomy.distill.session import ALL, FEW
+
+    config, folder = session.config, session.folder
+    students = {outcome.STUDENT: taught.weights}
+    if FEW in config.baselines:
+        students[FEW] = session.few()
+    if ALL in config.baselines:
+        students[ALL] = session.everything()
+    places = {name: folder / "students" / name / "bundle" for name in students} | {outcome.STUDENT: folder}
+    for name, weights in students.items():
+        outcome.write_bundle(session, places[name], weights, name, metrics={})
+    rows = outcome.tested(session, places)
+    found = outcome.compared(rows, config.seed)
+    _write_json(folder / RESULTS, outcome.changes_of(found))
+    outcome.write_bundle(
+        session, folder, taught.weights, outcome.STUDENT, metrics={"test": as_json(outcome.changes_of(found))}
+    )
+    if config.student == NNUNET:
+        from anytomy.distill.nnunet import write_dataset
+
+        write_dataset(session, taught, folder / "nnunet")
+    if config.curve:
+        draw_curve(session, plan)
+    timed = outcome.timed(session, folder)
+    held = record.read(folder, SCHEMA) or {}
+    ended = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    summary = {"taught": taught.name, "rounds": [dict(each) for each in taught.rounds]}
+    record.write(folder, {**held, "speed": timed, "result": summary, "finished": ended})
+    shutil.rmtree(folder / "prepared", ignore_errors=True)
+    return DistillResult(folder, plan, taught.name, taught.rounds, 0.0, found)
+
+
+def _held(folder: Path, config: DistillConfig, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of an earlier start of the same run."""
+    held = record.read(folder, SCHEMA)
+    if held is None:
+        if any((folder / name).exists() for name in ("student.json", "students", "adapter.json")):
+            raise OptionError(f"{folder} holds something else", hint="choose another folder with -o")
+        return None
+    record.check_same(folder, held, {"config": config.to_dict(), "facts": facts})
+    return held
+
+
+def _finished(folder: Path, held: dict[str, Any]) -> DistillResult:
+    """The result of a run that is done."""
+    from anytomy.distill import outcome
+    from anytomy.distill.plan import DistillPlan
+    from anytomy.evaluation.bench.table import read_rows
+
+    rows = {path.stem: read_rows(path) for path in sorted((folder / outcome.TEST).glob("*.parquet"))}
+    return DistillResult(
+        folder,
+        DistillPlan.from_dict(held["plan"]),
+        held["result"]["taught"],
+        tuple(held["result"]["rounds"]),
+        held["seconds"],
+        outcome.compared(rows, held["config"]["seed"]),
+    )
+
+
+def _record(
+    config: DistillConfig,
+    facts: dict[str, Any],
+    session: Session,
+    plan: DistillPlan,
+    warnings: list[str],
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "config": config.to_dict(),
+        "facts": facts,
+        "cohort": session.group.to_dict(),
+        "sight": as_json(asdict(session.sight)),
+        "plan": plan.to_dict(),
+        "teacher": dict(session.teacher_facts),
+        "warnings": warnings,
+        "network": session.network,
+        "parameters": sum(p.numel() for p in session.trainer.network().parameters()),
+        "device": str(session.trainer.device),
+        "threads": session.runtime.threads,
+        "versions": record.versions(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
+        "note": "for research, not a medical device",
+    }
+
+
+def _said(session: Session, plan: DistillPlan, warnings: list[str], *, resumed: bool) -> list[str]:
+    """What is going to happen, and what it costs, in lines."""
+    config, group, sight = session.config, session.group, session.sight
+    seen = "boxes" if config.boxes else "labels"
+    labelled = ", ".join(case.id for case in (*group.labelled, *group.validate)[:8])
+    more = "" if len(group.labelled) + len(group.validate) <= 8 else ", ..."
+    lines = [
+        f"{config.teacher} teaches {session.network} in {sight.grid.dims}D ({sight.why}), recipe"
+        f" {config.recipe}: {', '.join(group.classes)}",
+        f"{seen} of {len(group.labelled) + len(group.validate)} cases are seen ({labelled}{more}),"
+        f" {len(group.validate)} of them choose the best step; {len(group.unlabelled)} count as unlabelled,"
+        f" {len(group.test)} are for the test",
+        *(f"{name}: {where}" for name, where in group.splits.items()),
+        *warnings,
+    ]
+    if not group.validate:
+        lines.append("no patient is kept apart to validate: the last weights are taken, not the best")
+    return [*lines, *(["going on with the run in this folder"] if resumed else plan.text())]
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("accelerate", "monai") if find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"distillation needs {' and '.join(missing)}", hint="pip install 'anytomy[train]'"
+        )
+
+
+def _write_json(path: Path, values: Any) -> None:
+    from anytomy.io.atomic import write_text
+
+    write_text(path, json.dumps(as_json(values), indent=1) + "\n")

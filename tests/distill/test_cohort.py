@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from anytomy.core.errors import OptionError
+from anytomy.distill.cohort import check_teacher, distill_cohort
+from anytomy.models.adapters.folder import AdapterCard
+from anytomy.tuning.cohort import cohort
+from anytomy.tuning.config import TuneConfig
+from tests.distill.conftest import quick
+
+if TYPE_CHECKING:
+    from anytomy.datasets.case import Case
+    from anytomy.datasets.dataset import Dataset
+
+
+def keys(cases: tuple[Case, ...]) -> list[str]:
+    return [case.id for case in cases]
+
+
+def adapter(**parts: list[str]) -> AdapterCard:
+    return AdapterCard(
+        base="tiny", base_sha256="", architecture="litemedsam", method="decoder", data={"discs": parts}
+    )
+
+
+def test_every_case_is_in_one_group_and_no_patient_in_two(discs: Dataset) -> None:
+    group = distill_cohort(quick(labels=4))
+    groups = [group.labelled, group.validate, group.unlabelled, group.test]
+    assert sorted(case.id for each in groups for case in each) == sorted(case.id for case in discs)
+    patients = [{case.patient for case in each} for each in groups]
+    assert sum(map(len, patients)) == len(set().union(*patients))
+    assert len(group.labelled) + len(group.validate) == 4
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_a_teacher_can_be_tuned_on_the_same_labels(discs: Dataset, seed: int) -> None:
+    group = distill_cohort(quick(labels=4, seed=seed))
+    tuned = cohort(
+        TuneConfig(model="tiny", data=("discs",), mode="semantic", train=4, fold=(1, 4), seed=seed)
+    )
+    assert sorted(keys((*tuned.train, *tuned.validate))) == sorted(keys((*group.labelled, *group.validate)))
+    assert keys(tuned.test) == keys(group.test)
+
+
+def test_few_labelled_patients_are_all_trained_on(discs: Dataset) -> None:
+    assert not distill_cohort(quick(labels=4, validate=0.2)).validate
+    held = distill_cohort(quick(labels=4, validate=0.5))
+    assert len({case.patient for case in held.validate}) == 1
+    assert len({case.patient for case in held.labelled}) == 1
+
+
+def test_all_labels_leave_nothing_unlabelled(discs: Dataset) -> None:
+    group = distill_cohort(quick(labels=None))
+    assert not group.unlabelled
+    assert len(group.labelled) + len(group.validate) == 12
+
+
+def test_a_teacher_that_saw_a_test_patient_is_refused(discs: Dataset) -> None:
+    """By patient: it need not have been the very case."""
+    group = distill_cohort(quick(labels=4))
+    patient = group.test[0].patient
+    other = next(case for case in discs if case.patient == patient and case != group.test[0])
+    alone = replace(group, test=(group.test[0],))
+    with pytest.raises(OptionError, match=f"1 test cases: {alone.test[0].id}"):
+        check_teacher(adapter(train=[other.id]), alone)
+    with pytest.raises(OptionError, match="trained on"):
+        check_teacher(adapter(validate=[other.id]), group)
+
+
+def test_a_teacher_of_the_same_labels_is_welcome_and_one_of_more_is_noted(discs: Dataset) -> None:
+    group = distill_cohort(quick(labels=4))
+    assert check_teacher(None, group) == []
+    assert check_teacher(adapter(train=keys(group.labelled)), group) == []
+    (line,) = check_teacher(adapter(train=keys(group.unlabelled[:1])), group)
+    assert "not even" in line
+
+
+def test_the_fingerprint_follows_from_who_is_where(discs: Dataset) -> None:
+    made: list[Any] = [distill_cohort(quick(labels=n)).fingerprint for n in (4, 4, 6)]
+    assert made[0] == made[1] != made[2]

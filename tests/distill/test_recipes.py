@@ -1,0 +1,162 @@
+"""Every recipe on phantoms: the contract of `Recipe`, and what each has of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+
+from anytomy.core.errors import OptionError
+from anytomy.distill.cohort import distill_cohort
+from anytomy.distill.embedding import deepest_module
+from anytomy.distill.pseudo.reliability import Rules
+from anytomy.distill.recipes.recipe import Recipe
+from anytomy.distill.recipes.registry import RECIPES, recipe
+from anytomy.distill.recipes.soft import near_boundary
+from anytomy.distill.run import DistillResult, distill
+from anytomy.models.students.folder import read_student
+from anytomy.models.students.registry import STUDENTS, build
+from tests.distill.conftest import RUNTIME, bright, quick
+from tests.engine.tiny import EVERYTHING, card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anytomy.datasets.dataset import Dataset
+    from anytomy.predict.model import Model
+
+ANYTHING = Rules(score=0, agreement=0, entropy=1, student_dice=0, area_ratio=1e9, offset=1, filled=0)
+
+
+@pytest.fixture
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Students of a few steps trust nothing; here the way counts, so whatever is found is accepted."""
+    monkeypatch.setattr("anytomy.distill.labelling.RULES", ANYTHING)
+    monkeypatch.setattr("anytomy.distill.labelling.LEAST_ACCEPTED", 0.0)
+
+
+def run(folder: Path, teacher: Model | None = None, **changes: Any) -> DistillResult:
+    config = quick(**{"steps": 3, "size": 32, "labels": 2, "views": 1, **changes})
+    done = distill(config, folder, runtime=RUNTIME, teacher=teacher or bright())
+    assert isinstance(done, DistillResult)
+    return done
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_keep_the_contract(name: str, discs: Dataset) -> None:
+    way = recipe(name)
+    assert isinstance(way, Recipe)
+    assert way.name == name
+    assert way.source
+    config, teacher = quick(recipe=name, student="unet-8"), card(**EVERYTHING)
+    way.check(config, teacher)
+    work = way.work(config, distill_cohort(config))
+    assert work.students
+    assert way.extra(teacher, 2) >= 0
+
+
+def test_an_unknown_recipe_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(OptionError, match="self-prompt") as caught:
+        recipe("selfprompt")
+    assert "did you mean self-prompt?" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", sorted(set(RECIPES) - {"pseudo"}))
+def test_boxes_are_for_the_recipe_that_has_a_use_for_them(name: str) -> None:
+    with pytest.raises(OptionError, match="--boxes goes with pseudo|not from boxes"):
+        recipe(name).check(quick(recipe=name, boxes=True), card(**EVERYTHING))
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("name", ["pseudo", "self-prompt", "logits"])
+def test_pseudo_labels_join_the_labelled_cases(name: str, discs: Dataset, tmp_path: Path) -> None:
+    done = run(tmp_path / "run", recipe=name)
+    assert next(iter(done.rounds))["name"] == "trial"
+    assert done.taught != "few"
+    few, own = (done.folder / "students" / n / "weights.safetensors" for n in ("few", done.taught))
+    assert few.read_bytes() != own.read_bytes()
+    assert (done.folder / "pseudo" / done.taught / "objects.parquet").is_file()
+
+
+def test_logits_keep_probabilities_and_weigh_boundaries_twice() -> None:
+    labels = np.zeros((20, 20), np.uint8)
+    labels[5:15, 5:15] = 1
+    near = near_boundary(labels)
+    assert all(near[place] for place in ((5, 5), (4, 10), (6, 10)))
+    assert not any(near[place] for place in ((10, 10), (0, 0)))
+    solid = np.stack([labels] * 3)
+    np.testing.assert_array_equal(near_boundary(solid)[1], near)  # slice by slice
+
+
+class TestPrior:
+    def test_the_student_sees_the_masks_of_a_teacher_that_takes_points(
+        self, discs: Dataset, tmp_path: Path
+    ) -> None:
+        done = run(tmp_path / "run", bright(**EVERYTHING), recipe="prior")
+        mine = read_student(done.folder)
+        assert (mine.extra, mine.colours) == (2, 1)
+        few = read_student(done.folder / "students" / "few" / "bundle")
+        assert few.extra == 0  # the baseline is the plain student
+        assert {each.structure for each in done.changes["few"]} == {"liver", "spleen", ""}
+
+    def test_a_teacher_that_waits_for_boxes_is_refused(self, discs: Dataset, tmp_path: Path) -> None:
+        with pytest.raises(OptionError, match="waits for boxes"):
+            run(tmp_path / "run", recipe="prior")
+
+
+class TestEncoder:
+    def test_the_features_come_first_and_the_student_begins_with_them(
+        self, discs: Dataset, tmp_path: Path
+    ) -> None:
+        done = run(tmp_path / "run", recipe="encoder")
+        assert done.taught == "encoder"
+        losses = json.loads((done.folder / "students" / "features" / "history.json").read_text())["losses"]
+        assert losses
+        few, own = (done.folder / "students" / n / "weights.safetensors" for n in ("few", "encoder"))
+        assert few.read_bytes() != own.read_bytes()
+
+    @pytest.mark.parametrize("name", STUDENTS)
+    def test_the_deepest_features_are_found_in_every_network(self, name: str) -> None:
+        network = build(name, dims=2, channels=1, classes=2)
+        image = torch.zeros(1, 1, 64, 64)
+        module, channels = deepest_module(network, image)
+        seen: list[torch.Tensor] = []
+        module.register_forward_hook(lambda _m, _i, out: seen.append(out))
+        network(image)
+        assert seen[-1].shape[1] == channels
+        assert seen[-1].shape[-1] <= 64 // 8
+        assert channels >= 64
+
+
+class TestNnunet:
+    def test_the_data_set_is_one_that_nnunet_reads(self, discs: Dataset, tmp_path: Path) -> None:
+        done = run(tmp_path / "run", recipe="pseudo", boxes=True, student="nnunet", labels=4)
+        folder = done.folder / "nnunet"
+        described = json.loads((folder / "dataset.json").read_text())
+        assert described["labels"] == {"background": 0, "liver": 1, "spleen": 2, "ignore": 3}
+        assert described["numTraining"] == 4
+        labels = sorted(path.name for path in (folder / "labelsTr").iterdir())
+        images = sorted(path.name for path in (folder / "imagesTr").iterdir())
+        assert [name.replace("_0000", "") for name in images] == labels
+        assert len(list((folder / "imagesTs").iterdir())) == 4
+        for name in labels:
+            picture = Picture.open(folder / "labelsTr" / name)
+            assert picture.mode == "L"  # a palette would be read as colours
+            assert set(np.unique(np.asarray(picture))) <= {0, 1, 2, 3}
+        # The network that guided it is there as well, and says what it is.
+        assert read_student(done.folder).network == "unet-16"
+
+
+def test_a_learning_curve_is_a_run_for_each_number_of_labels(discs: Dataset, tmp_path: Path) -> None:
+    done = run(tmp_path / "run", recipe="pseudo", labels=4, curve=(2, 4))
+    points = sorted(path.name for path in (done.folder / "curve").iterdir())
+    assert points == ["2"]  # four is the run itself
+    record = json.loads((done.folder / "curve" / "2" / "run.json").read_text())
+    own = json.loads((done.folder / "run.json").read_text())
+    assert record["plan"]["training"]["steps"] == own["plan"]["training"]["steps"]
+    assert record["cohort"]["test"] == own["cohort"]["test"]
+    assert len(record["cohort"]["labelled"]) == 2
