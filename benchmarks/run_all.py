@@ -30,6 +30,7 @@ BENCHMARKS = (
     "memory",
     "volume_cost",
     "speed",
+    "student",
 )
 Row = tuple[str, str, str, str]
 
@@ -115,7 +116,7 @@ def main() -> None:
         command += ["--threads", str(options.threads)] if options.threads else []
         command += (
             ["--data", str(options.data)]
-            if options.data and name not in ("memory", "volume_cost", "speed")
+            if options.data and name not in ("memory", "volume_cost", "speed", "student")
             else []
         )
         if subprocess.run(command).returncode:

@@ -48,6 +48,9 @@ class Row:
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path("demo"),
     model: Annotated[str, typer.Option(help="Model (anytomy models list).")] = "litemedsam",
+    images: Annotated[
+        bool, typer.Option("--images", help="Write the sample images alone, to try things on.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Segment sample images with a medical foundation model and compare with ground truth.
@@ -63,6 +66,12 @@ def demo(
     from anytomy.predict.model import load
 
     check_place(output / "table.md")
+    if images:
+        files = [_copied(name, output) for name in ("nuclei2d", "nuclei3d", "mni152-t1")]
+        emit(
+            "demo", {"files": files}, as_json=as_json, render=lambda console: console.print(*files, sep="\n")
+        )
+        return
     loaded = load(model)
     rows = [case(loaded, output) for case in (_nuclei_2d, _nuclei_3d, _brain_slice, _brain)]
     table = _markdown(rows)
@@ -136,6 +145,17 @@ def _run(model: Model, image: Image, truth: Array, path: Path, case: str, *, int
         float(np.mean(plain)),
         result.details["seconds"],
     )
+
+
+def _copied(name: str, folder: Path) -> str:
+    """A sample image as a file in a folder, named for what it shows."""
+    from anytomy.io.atomic import write_bytes
+    from anytomy.zoo.samples import sample
+
+    source = sample(name)
+    target = folder / (name + "".join(source.suffixes))
+    write_bytes(target, source.read_bytes())
+    return str(target)
 
 
 def _sample(name: str) -> Image:

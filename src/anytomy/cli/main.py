@@ -13,7 +13,9 @@ import typer
 
 from anytomy import __version__
 from anytomy.cli import bench, cache, datasets, models
+from anytomy.cli.annotate import annotate
 from anytomy.cli.demo import demo
+from anytomy.cli.distill import distill
 from anytomy.cli.doctor import doctor
 from anytomy.cli.info import info
 from anytomy.cli.measure import measure
@@ -36,10 +38,12 @@ _INTERRUPTED = 130
 app.command()(segment)
 app.command()(measure)
 app.command()(tune)
+app.command()(distill)
 app.command()(info)
 app.command()(view)
 app.command()(doctor)
 app.command()(demo)
+app.command()(annotate)
 app.command()(serve)
 app.add_typer(models.app)
 app.add_typer(datasets.app)

@@ -77,11 +77,13 @@ def segment(
     ] = None,
     min_score: Annotated[
         float | None,
-        typer.Option(help="Least predicted IoU of a mask; default 0.88.", rich_help_panel=_EVERYTHING),
+        typer.Option(
+            help="Least predicted IoU of a mask; the model's by default.", rich_help_panel=_EVERYTHING
+        ),
     ] = None,
     min_stability: Annotated[
         float | None,
-        typer.Option(help="Least stability of a mask; default 0.95.", rich_help_panel=_EVERYTHING),
+        typer.Option(help="Least stability of a mask; the model's by default.", rich_help_panel=_EVERYTHING),
     ] = None,
     layers: Annotated[
         int | None,

@@ -112,16 +112,24 @@ def write_prediction(path: Path, prediction: Prediction, image: Image) -> list[P
             _writer(path).write_prediction(temporary, prediction, image)
         return [path]
     if not overlapping(prediction):
-        return _write_labels(path, prediction.label_map, image)
+        return write_labels(path, prediction.label_map, image)
     written = []
     for prompt, mask in zip(prediction.sources, prediction.masks, strict=True):
         single = path.with_name(f"{stem(path)}_{prompt.id}{_slug(prompt.name)}{path.name[len(stem(path)) :]}")
         check_output(single, inputs)
-        written += _write_labels(single, mask.astype(np.uint8), image)
+        written += write_labels(single, mask.astype(np.uint8), image)
     return written
 
 
-def _write_labels(path: Path, labels: NDArray[Any], image: Image) -> list[Path]:
+def write_labels(path: Path, labels: NDArray[Any], image: Image) -> list[Path]:
+    """Write one label map `([z,] y, x)` on the grid of the image; the ending of `path` chooses the format.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        OutputError: For whatever the operating system refuses.
+    """
     writer = _writer(path)
     if ending(path) == ".mhd":
         return list(writer.write_mhd(path, labels, image))

@@ -31,13 +31,13 @@ def level(logits: NDArray[np.float32], box: tuple[float, float, float, float]) -
         The first level downwards from 0 that fills the box; where none does, the one that fills it best.
     """
     given = np.asarray(box, dtype=float)
-    best, fullest = 0.0, _filled(logits > 0, given)
+    best, fullest = 0.0, filled(logits > 0, given)
     for lower in np.arange(-_STEP, _LOWEST - _STEP / 2, -_STEP):
         if fullest >= _FILLED:
             break
-        filled = _filled(logits > lower, given)
-        if filled > fullest:
-            best, fullest = float(lower), filled
+        reached = filled(logits > lower, given)
+        if reached > fullest:
+            best, fullest = float(lower), reached
     return best
 
 
@@ -49,8 +49,8 @@ def tight_box(mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=float)
 
 
-def _filled(mask: NDArray[np.bool_], given: NDArray[np.float64]) -> float:
-    """Intersection over union of a mask's box and a given one."""
+def filled(mask: NDArray[np.bool_], given: NDArray[np.float64]) -> float:
+    """Intersection over union of a mask's tight box and a given one `x0, y0, x1, y1`; 0 of an empty mask."""
     box = tight_box(mask)
     if box is None:
         return 0.0
