@@ -50,7 +50,7 @@ test-browser: $(DEV_STAMP) weights page ## the tests that click through the page
 
 annotate-picture: $(DEV_STAMP) weights page ## the picture of the page in README.md
 	$(BIN)/anytomy demo --images -o demo/images
-	$(BIN)/python -m tests.browser.readme_picture demo/images docs/images/annotate.png
+	$(BIN)/python -m tests.browser.readme_picture demo/images docs/images/annotate.jpg
 
 # pytest exits with 5 where no test has the marker.
 test-shared: $(DEV_STAMP) weights ## the tests on the development data in ../shared

@@ -44,10 +44,16 @@ def main() -> None:
     parser.add_argument("bars", nargs="+", choices=[*BARS, "all"], metavar="BAR")
     parser.add_argument("--out", type=Path, default=RUNS / "distill", help="folder of the runs")
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--teacher", help="of hippocampus; tuned here on the same labelled cases by default")
+    parser.add_argument("--teacher", help="of hippocampus and kvasir, in place of those below")
     parser.add_argument("--minutes", type=float, default=60.0, help="for each run")
-    parser.add_argument("--tune-minutes", type=float, default=20.0, help="for the teacher of hippocampus")
-    parser.add_argument("--mode", choices=["promptable", "semantic"], default="promptable", help="of that")
+    parser.add_argument("--tune-minutes", type=float, default=20.0, help="for a teacher that is tuned")
+    for name, default in (("hippocampus", "promptable"), ("kvasir", "plain")):
+        parser.add_argument(
+            f"--{name}-teacher",
+            choices=["plain", "promptable", "semantic"],
+            default=default,
+            help="the plain model, or one that is tuned on the same labelled cases",
+        )
     parser.add_argument("--dims", default="auto")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)
@@ -67,14 +73,20 @@ def main() -> None:
 
 def hippocampus(asked: argparse.Namespace) -> dict[str, Any]:
     """`self-prompt` with a teacher that was tuned on the same three volumes."""
-    teacher = asked.teacher or tuned_teacher(asked)
-    config = configured(asked, "msd_hippocampus", teacher=teacher)
-    return {"bar": BARS["hippocampus"], "teacher": teacher, **gained(asked, "hippocampus", config)}
+    return few_labels(asked, "hippocampus", "msd_hippocampus", asked.hippocampus_teacher)
 
 
 def kvasir(asked: argparse.Namespace) -> dict[str, Any]:
     """`self-prompt` with the plain teacher."""
-    return {"bar": BARS["kvasir"], **gained(asked, "kvasir", configured(asked, "kvasir_seg"))}
+    return few_labels(asked, "kvasir", "kvasir_seg", asked.kvasir_teacher)
+
+
+def few_labels(asked: argparse.Namespace, bar: str, name: str, kind: str) -> dict[str, Any]:
+    """`self-prompt` with few labels of a set."""
+    teacher = asked.teacher or (TEACHER if kind == "plain" else tuned_teacher(asked, name, kind))
+    run = bar if asked.teacher is None and kind == "plain" else f"{bar}-{'given' if asked.teacher else kind}"
+    config = configured(asked, name, teacher=teacher)
+    return {"bar": BARS[bar], "teacher": teacher, **gained(asked, run, config)}
 
 
 def boxes(asked: argparse.Namespace) -> dict[str, Any]:
@@ -166,17 +178,17 @@ def described(done: DistillResult) -> dict[str, Any]:
     return found
 
 
-def tuned_teacher(asked: argparse.Namespace) -> str:
-    """The plain teacher, tuned on the labelled cases of hippocampus and no others."""
+def tuned_teacher(asked: argparse.Namespace, name: str, mode: str) -> str:
+    """The plain teacher, tuned on the labelled cases of a set and no others."""
     from anytomy.tuning.config import TuneConfig
     from anytomy.tuning.run import Runtime, tune
 
-    config = configured(asked, "msd_hippocampus")
-    folder = asked.out / f"teacher-{asked.mode}{'-quick' if asked.quick else ''}"
+    config = configured(asked, name)
+    folder = asked.out / f"teacher-{name}-{mode}{'-quick' if asked.quick else ''}"
     tuning = TuneConfig(
         model=TEACHER,
         data=config.data,
-        mode=asked.mode,
+        mode=mode,
         train=config.labels,
         test=0,
         least=1,

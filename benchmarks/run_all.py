@@ -31,7 +31,9 @@ BENCHMARKS = (
     "volume_cost",
     "speed",
     "student",
+    "serving",
 )
+_NO_DATA = ("memory", "volume_cost", "speed", "student", "serving")
 Row = tuple[str, str, str, str]
 
 
@@ -113,12 +115,8 @@ def main() -> None:
     for name in (n for n in options.only if n in BENCHMARKS):
         print(f"\n## {name}\n", flush=True)
         command = [sys.executable, str(HERE / f"{name}.py")]
-        command += ["--threads", str(options.threads)] if options.threads else []
-        command += (
-            ["--data", str(options.data)]
-            if options.data and name not in ("memory", "volume_cost", "speed", "student")
-            else []
-        )
+        command += ["--threads", str(options.threads)] if options.threads and name != "serving" else []
+        command += ["--data", str(options.data)] if options.data and name not in _NO_DATA else []
         if subprocess.run(command).returncode:
             print(f"{name} failed: its rows are those of an earlier run", file=sys.stderr)
     rows: list[Row] = []

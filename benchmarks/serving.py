@@ -137,7 +137,7 @@ class User:
     def look(self, slice_: int) -> None:
         """What the page does when a slice comes into sight."""
         self.act("look", axis="z", slice=slice_)
-        self.ask("GET", f"/cases/{self.case}/slices/z/{slice_}")
+        self.ask("GET", f"/cases/{self.case}/slices/z/{slice_}?values=true")
         self.masks[slice_] = self.mask(slice_)
 
     def mask(self, slice_: int) -> np.ndarray:
@@ -226,7 +226,7 @@ def scrolling(user: User) -> tuple[list[float], None]:
     while state in ("waiting", "running") and len(waits) < 2000:
         for slice_ in np.random.default_rng(len(waits)).permutation(SLICES)[:10]:
             start = time.perf_counter()
-            user.ask("GET", f"/cases/{user.case}/slices/z/{slice_}")
+            user.ask("GET", f"/cases/{user.case}/slices/z/{slice_}?values=true")
             user.mask(int(slice_))
             waits.append(time.perf_counter() - start)
             time.sleep(0.03)
@@ -239,18 +239,15 @@ def scrolling(user: User) -> tuple[list[float], None]:
 def work(user: User, seconds: float, number: int) -> None:
     """What one of several users does: clicks and slices at their times, or after the answer before."""
     random = np.random.default_rng(number)
-    begun = time.monotonic() + number * CLICK_EVERY_S / USERS
+    begun = time.monotonic() + random.uniform(0, SLICE_EVERY_S)  # people do not move in step
     slices = iter(range(3 + number, SLICES, 4))
-    clicks, slice_ = 0, -1
-    while (due := begun + clicks * CLICK_EVERY_S) < begun + seconds:
-        time.sleep(max(due - time.monotonic(), 0))
-        new = (
-            slice_ < 0
-            or clicks * CLICK_EVERY_S // SLICE_EVERY_S > (clicks - 1) * CLICK_EVERY_S // SLICE_EVERY_S
-        )
+    clicks, seen, slice_ = 0, -1, 0
+    while (at := clicks * CLICK_EVERY_S) < seconds:
+        time.sleep(max(begun + at - time.monotonic(), 0))
+        new = at // SLICE_EVERY_S > seen
         start = time.perf_counter()
         if new:
-            slice_ = next(slices, slice_)
+            seen, slice_ = at // SLICE_EVERY_S, next(slices, slice_)
             user.look(slice_)
         user.click(slice_, *inside(random, slice_))
         user.waits["new slice" if new else "click"].append(time.perf_counter() - start)
@@ -324,7 +321,8 @@ def report(facts: dict[str, Any]) -> None:
         bar = BARS.get(name, 0 if name == "lost after a kill" else None)
         verdict = "" if bar is None else "pass" if value <= bar else "short"
         lines.append((name, value, "" if bar is None else f"<= {bar}", verdict))
-    publish("serving", table(("what", "figure", "bar", ""), lines), facts)
+    rows = [{"name": n, "figure": v, "bar": b, "verdict": w} for n, v, b, w in lines]
+    publish("serving", table(("what", "figure", "bar", ""), lines), rows)
 
 
 def _free_port() -> int:

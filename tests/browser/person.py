@@ -106,8 +106,10 @@ class Person:
         side = min(box["width"], box["height"])
         left = box["x"] + box["width"] / 2 + (share - 0.5) * side
         top = box["y"] + box["height"] / 2 + (share - 0.5) * side
-        self.page.mouse.move(left, top)
         place = self.page.locator(".place")
+        self.page.mouse.move(2, 2)  # out of the picture, so that what is read is not an earlier place
+        self.until(lambda: not place.inner_text(), "no place under the mouse")
+        self.page.mouse.move(left, top)
         self.until(lambda: _PLACE.search(place.inner_text()) is not None, "a place under the mouse")
         found = _PLACE.search(place.inner_text())
         assert found is not None

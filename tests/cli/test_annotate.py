@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,10 @@ class TestAnnotate:
         assert outcome.code == 0
         assert "http://127.0.0.1:8719/" in outcome.err
         assert "not a medical device" in outcome.err
+        for _ in range(1000):  # a thread of its own does it
+            if opened:
+                break
+            time.sleep(0.01)
         assert opened == ["http://127.0.0.1:8719/"]
         assert set(started.options["page"].files) >= {"index.html"}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from anytomy.distill.config import DistillConfig
+from anytomy.distill.pseudo.reliability import Rules
 from anytomy.predict.model import Model
 from anytomy.tuning.run import Runtime
 from tests.engine.tiny import BrightEngine, card
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from anytomy.datasets.dataset import Dataset
 
 RUNTIME = Runtime(device="cpu", threads=1)
+
+
+ANYTHING = Rules(
+    score=0,
+    agreement=0,
+    entropy=1,
+    certainty=0,
+    student_dice=0,
+    area_ratio=1e9,
+    offset=1,
+    filled=0,
+    filled_student=0,
+)
+"""Whatever is found is accepted: students of a few steps trust nothing."""
 
 
 def bright(**changes: Any) -> Model:

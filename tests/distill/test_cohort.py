@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,9 @@ from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.models.adapters.folder import AdapterCard
 from anytomy.tuning.cohort import cohort
 from anytomy.tuning.config import TuneConfig
+from anytomy.zoo.card import Adapter, ModelCard
 from tests.distill.conftest import quick
+from tests.engine.tiny import card
 
 if TYPE_CHECKING:
     from anytomy.datasets.case import Case
@@ -21,10 +25,12 @@ def keys(cases: tuple[Case, ...]) -> list[str]:
     return [case.id for case in cases]
 
 
-def adapter(**parts: list[str]) -> AdapterCard:
-    return AdapterCard(
+def adapter(**parts: list[str]) -> ModelCard:
+    """The card of a teacher that was tuned on some cases."""
+    mine = AdapterCard(
         base="tiny", base_sha256="", architecture="litemedsam", method="decoder", data={"discs": parts}
     )
+    return card(adapter=Adapter(Path(), mine))
 
 
 def test_every_case_is_in_one_group_and_no_patient_in_two(discs: Dataset) -> None:
@@ -73,7 +79,7 @@ def test_a_teacher_that_saw_a_test_patient_is_refused(discs: Dataset) -> None:
 
 def test_a_teacher_of_the_same_labels_is_welcome_and_one_of_more_is_noted(discs: Dataset) -> None:
     group = distill_cohort(quick(labels=4))
-    assert check_teacher(None, group) == []
+    assert check_teacher(card(), group) == []
     assert check_teacher(adapter(train=keys(group.labelled)), group) == []
     (line,) = check_teacher(adapter(train=keys(group.unlabelled[:1])), group)
     assert "not even" in line
@@ -82,3 +88,19 @@ def test_a_teacher_of_the_same_labels_is_welcome_and_one_of_more_is_noted(discs:
 def test_the_fingerprint_follows_from_who_is_where(discs: Dataset) -> None:
     made: list[Any] = [distill_cohort(quick(labels=n)).fingerprint for n in (4, 4, 6)]
     assert made[0] == made[1] != made[2]
+
+
+def test_images_without_labels_count_as_unlabelled(discs: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(discs[0].image.path, folder / name)
+    plain, more = distill_cohort(quick()), distill_cohort(quick(images=str(folder)))
+    assert keys(more.unlabelled) == [*keys(plain.unlabelled), "a.png", "b.png"]
+    assert more.training == plain.training  # the baseline of all labels has nothing of them
+    assert len(more.seen) == len(plain.seen) + 2
+    # The folder of the data set itself adds nothing: its images are cases already.
+    with pytest.raises(OptionError, match="there are none"):
+        distill_cohort(quick(images=str(discs.root / "images")))
+    with pytest.raises(OptionError, match="expected a folder"):
+        distill_cohort(quick(images=str(tmp_path / "nowhere")))

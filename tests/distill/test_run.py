@@ -13,13 +13,12 @@ from PIL import Image as Picture
 from anytomy.core.errors import OptionError
 from anytomy.distill.outcome import STUDENT
 from anytomy.distill.plan import DistillPlan
-from anytomy.distill.pseudo.reliability import Rules
 from anytomy.distill.run import DistillResult, distill
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.io.read import read
 from anytomy.models.students.folder import WEIGHTS, read_student
 from anytomy.predict.model import load
-from tests.distill.conftest import RUNTIME, bright, quick
+from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
 from tests.distill.wrong import Blobs, Shifted
 from tests.engine.tiny import BrightEngine, card
 
@@ -162,8 +161,7 @@ class TestKilled:
         self, discs: Dataset, tmp_path: Path, where: str, after: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Students of so few steps trust nothing; here the way counts, so whatever is found is accepted.
-        anything = Rules(score=0, agreement=0, entropy=1, student_dice=0, area_ratio=1e9, offset=1, filled=0)
-        monkeypatch.setattr("anytomy.distill.labelling.RULES", anything)
+        monkeypatch.setattr("anytomy.distill.labelling.RULES", ANYTHING)
         monkeypatch.setattr("anytomy.distill.labelling.LEAST_ACCEPTED", 0.0)
         monkeypatch.setattr("anytomy.tuning.loop._SAVE_EVERY_S", 0.0)
         config = short(labels=4, views=1)

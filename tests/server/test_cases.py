@@ -268,6 +268,22 @@ class TestSessions:
             user.do("prompts", label=1, slice=7, box=[15, 10, 50, 40])
             assert engine.encoded == 3
 
+    def test_it_is_encoded_for_the_model_that_will_be_asked(self, folder: Path) -> None:
+        from tests.engine.tiny import BrightEngine
+
+        engine = BrightEngine()
+        with serving(folder, engine=engine) as client:
+            user = Annotator(client)
+            user.do("labels", 201)
+            user.do("look", 202, axis="z", slice=6, model="clicks")
+            wait_for(lambda: engine.encoded == 3)
+            user.do("prompts", label=1, slice=6, points=[[30, 24, 1]], model="clicks")
+            assert engine.encoded == 3
+            far = client.post(
+                f"{API}/sessions/{user.id}/look", json={"axis": "z", "slice": 6, "model": "far"}
+            )
+            assert far.status_code == 422
+
 
 def wait_for(true: object, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds

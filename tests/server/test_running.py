@@ -65,6 +65,11 @@ class TestRun:
     def test_it_says_that_it_is_ready_when_requests_are_taken(self, folder: Path) -> None:
         assert ran(prepared(folder, port=free_port())).model == "litemedsam"
 
+    def test_small_answers_are_not_held_back(self, folder: Path) -> None:
+        """asyncio asks for this before it sets TCP_NODELAY; without, an answer takes 40 ms longer."""
+        with running._listening(prepared(folder, port=free_port()), 1) as listening:
+            assert listening.proto == socket.IPPROTO_TCP
+
     def test_a_second_one_on_the_same_state_is_refused_in_one_line(self, folder: Path) -> None:
         settings = prepared(folder, port=free_port())
         held = FileLock(settings.state / "lock")

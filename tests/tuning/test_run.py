@@ -135,7 +135,8 @@ class TestResult:
 
     def test_time_ends_a_run(self, tmp_path: Path) -> None:
         result = run(quick(steps=None, every=None, max_minutes=0.05, copies=1, test=0), tmp_path / "out")
-        assert 3 <= result.seconds < 30
+        # The last validation is part of it, so that it ends about when it should.
+        assert 1.5 <= result.seconds < 30
 
     def test_going_on_from_an_adapter_starts_where_it_ended(self, tmp_path: Path) -> None:
         from anytomy.models.adapters.folder import read_adapter, read_weights

@@ -25,6 +25,14 @@ def distill(
         int | None,
         typer.Option("--labels", min=1, help="Labelled cases that it may see; the rest is unlabelled."),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Images without labels that count as unlabelled too."),
+    ] = None,
+    guide: Annotated[
+        str | None,
+        typer.Option("--guide", metavar="MODEL", help="Finds the classes; prompts the teacher first."),
+    ] = None,
     boxes: Annotated[
         bool, typer.Option("--boxes", help="See labels as the boxes of their objects alone (pseudo).")
     ] = False,
@@ -102,6 +110,8 @@ def distill(
         "rounds": rounds,
         "baselines": () if baselines == "none" else names_in(baselines),
         "curve": _counts(curve),
+        "guide": guide,
+        "images": None if images is None else str(images),
         "validate": validate,
         "test": test,
         "fold": None if fold is None else parse_fold(fold),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
     from anytomy.datasets.case import Case
     from anytomy.distill.config import DistillConfig
-    from anytomy.models.adapters.folder import AdapterCard
+    from anytomy.zoo.card import ModelCard
+
+
+IMAGES = "images"
+"""In place of a data set, of images that belong to none."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class DistillCohort:
     Attributes:
         labelled: Cases whose labels are seen and trained on.
         validate: Cases whose labels choose the best step.
-        unlabelled: Cases of the training split whose images are seen; their labels only by the baseline
-            `all`.
+        unlabelled: Cases whose images are seen: those of the training split, whose labels only the baseline
+            `all` sees, and those that have none.
         test: Cases of patients that no part of the run sees before its end.
         classes: Structures, in the order of channels.
         splits: For each data set where its parts come from, in words.
@@ -41,7 +46,12 @@ class DistillCohort:
 
     @property
     def training(self) -> tuple[Case, ...]:
-        """All that is trained on by the baseline `all`."""
+        """All cases with labels that the baseline `all` is trained on."""
+        return (*self.labelled, *(case for case in self.unlabelled if case.masks))
+
+    @property
+    def seen(self) -> tuple[Case, ...]:
+        """All cases whose images are seen in training."""
         return (*self.labelled, *self.unlabelled)
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,43 +85,66 @@ def distill_cohort(config: DistillConfig) -> DistillCohort:
     seen = cohort(config.asked)
     everything = cohort(replace(config.asked, train=None))
     known = {_key(case) for case in seen.train}
+    alone = () if config.images is None else _images(Path(config.images), (*everything.train, *seen.test))
     held = _validation(seen.train, config)
     return DistillCohort(
         labelled=tuple(case for case in seen.train if (case.dataset, case.patient) not in held),
         validate=tuple(case for case in seen.train if (case.dataset, case.patient) in held),
-        unlabelled=tuple(case for case in everything.train if _key(case) not in known),
+        unlabelled=(*(case for case in everything.train if _key(case) not in known), *alone),
         test=seen.test,
         classes=seen.classes,
         splits=seen.splits,
     )
 
 
-def check_teacher(adapter: AdapterCard | None, group: DistillCohort) -> list[str]:
-    """Refuse a teacher that was trained on test patients; say what else it has seen.
+def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
+    """Refuse a teacher, or a guide, that was trained on test patients; say what else it has seen.
 
     Returns:
         A line where the teacher saw labels that count as unlabelled here.
 
     Raises:
-        OptionError: The adapter's training data includes test cases.
+        OptionError: The training data of its adapter includes test cases.
     """
-    if adapter is None:
-        return []
-    seen = _patients_of(adapter.data, {case.dataset for case in (*group.test, *group.unlabelled)})
+    data: Mapping[str, Any] = {}
+    if card.adapter is not None:
+        data = card.adapter.card.data
+    elif card.student is not None:
+        data = card.student.card.data
+    seen = _patients_of(data, {case.dataset for case in (*group.test, *group.unlabelled)})
     leaked = [case for case in group.test if (case.dataset, case.patient) in seen]
     if leaked:
         shown = ", ".join(case.id for case in leaked[:3]) + (" ..." if len(leaked) > 3 else "")
         raise OptionError(
-            f"the teacher was trained on {len(leaked)} test cases: {shown}",
+            f"{card.title} was trained on {len(leaked)} test cases: {shown}",
             hint="tune it with the same --data, --fold and --seed, or choose another teacher",
         )
     more = [case for case in group.unlabelled if (case.dataset, case.patient) in seen]
     if not more:
         return []
     return [
-        f"the teacher has seen labels of {len(more)} cases that count as unlabelled here: the comparison with"
-        " the student on the labelled cases alone is not even"
+        f"{card.title} has seen labels of {len(more)} cases that count as unlabelled here: the comparison"
+        " with the student on the labelled cases alone is not even"
     ]
+
+
+def _images(folder: Path, cases: Sequence[Case]) -> tuple[Case, ...]:
+    """The images of a folder as cases without labels, but for those of other cases.
+
+    Raises:
+        OptionError: There is no such folder, or nothing in it.
+    """
+    from anytomy.datasets.case import Case, ImageRef
+
+    if not folder.is_dir():
+        raise OptionError(f"expected a folder with images without labels, got {folder}")
+    known = {case.image.path.resolve() for case in cases}
+    shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    new = [path for path in shown if path.resolve() not in known]
+    made = tuple(Case(IMAGES, path.name, path.name, ImageRef(path), ()) for path in new)
+    if not made:
+        raise OptionError(f"expected images without labels in {folder}, but there are none")
+    return made
 
 
 def _patients_of(data: Mapping[str, Any], names: Collection[str]) -> set[tuple[str, str]]:

@@ -28,6 +28,10 @@ class DistillConfig:
         student: A network of `models.students.registry`, or `nnunet`.
         labels: Labelled cases that it may see, whole patients; all of the training split where None. The rest
             of the training split counts as unlabelled.
+        images: Folder of images without labels, which count as unlabelled too: files, or folders with a DICOM
+            series. None of them may be of a test patient; nobody can check that here.
+        guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
+            teacher in the first round in place of the student of the labelled cases; none where None.
         boxes: Labels are only seen as the boxes of their objects.
         classes: Structures to learn, in the order of channels; all that are labelled where empty.
         dims: `2` (pictures and slices), `3` (volumes) or `auto`.
@@ -64,6 +68,8 @@ class DistillConfig:
     recipe: str = "self-prompt"
     student: str = "unet-16"
     labels: int | None = None
+    images: str | None = None
+    guide: str | None = None
     boxes: bool = False
     classes: tuple[str, ...] = ()
     dims: str = "auto"

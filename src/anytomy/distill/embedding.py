@@ -110,7 +110,7 @@ class EmbeddingBatches:
         """Those of a run; embeddings are kept on disk."""
         told = session.told("embeddings")
         files: list[tuple[str, NDArray[Any], NDArray[Any]]] = []
-        cases = session.group.training
+        cases = session.group.seen
         for number, case in enumerate(cases, start=1):
             levels = session.stock.picture(case)
             numbers, embeddings = _embeddings(session, case)

@@ -14,6 +14,7 @@ from anytomy.distill.pseudo.reliability import Rules
 from anytomy.distill.pseudo.table import write_objects
 from anytomy.distill.pseudo.trial import LEAST_TRUSTED, TRIAL, trial
 from anytomy.distill.samples import Target, labels_of, name_of, quietly_read
+from anytomy.distill.session import FEW
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.evaluation.simulators import Truth, seeded, simulator
 from anytomy.io.write import write_labels
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from anytomy.core.prompt import Prompt
     from anytomy.datasets.case import Case
     from anytomy.distill.samples import Samples
-    from anytomy.distill.session import Session
+    from anytomy.distill.session import Session, Weights
 
 PSEUDO = "pseudo"
+# Dice on labelled cases kept apart from which on a student can judge a teacher with classes: a weaker one is
+# more often wrong than a teacher that learned from the same cases.
+LEAST_WITNESS = 0.6
 RULES = Rules()
 OBJECTS = "objects.parquet"
 # A teacher of whom less is accepted is wrong for this task, and what is left of it is chance.
@@ -35,6 +39,8 @@ LEAST_ACCEPTED = 0.1
 # Labelled cases on which a teacher is tried.
 _MOST_TRIED = 8
 
+Find = Callable[["Case", "Image"], "NDArray[np.float32]"]
+"""Probabilities `(classes + 1, [z,] y, x)` of a case."""
 Ask = Callable[["Case", "Image"], PseudoLabel]
 Make = Callable[["Case", "Image", PseudoLabel], Target]
 
@@ -147,10 +153,22 @@ def trial_of(session: Session) -> Tried:
     return Tried(len(rows), accepted, accepted >= LEAST_TRUSTED * len(rows))
 
 
-def asking_student(session: Session, weights: Any, *, soft: bool = False) -> Ask:
-    """Ask about what a student predicts; the student also judges the answers."""
+def asking_student(session: Session, name: str, weights: Weights, *, soft: bool = False) -> Ask:
+    """Ask about what a student predicts; the student also judges the answers.
 
-    find = session.finder(weights)
+    A teacher with classes needs nobody to prompt it. Where the student is too weak to judge such a one, or no
+    case is kept apart that would tell, agreement with the mirrored picture judges alone.
+
+    Args:
+        session: The run.
+        name: Of the student.
+        weights: Its weights.
+        soft: Also keep the teacher's probabilities.
+    """
+    if session.teacher.card.classes and not session.trainer.held_dice(name) >= LEAST_WITNESS:
+        alone = Asking(flips=int(session.flips[0]))
+        return lambda case, image: _ask(session, case, image, alone, soft=soft)
+    find = session.first_finder(weights) if name == FEW else session.finder(weights)
 
     def ask(case: Case, image: Image) -> PseudoLabel:
         return _ask(session, case, image, Asking("student"), student=find(case, image), soft=soft)
@@ -163,6 +181,9 @@ def asking_boxes(session: Session) -> Ask:
 
     def ask(case: Case, image: Image) -> PseudoLabel:
         prompts = boxes_of(case, image, session.group.classes, session.config.axis, session.config.seed)
+        if not prompts:
+            nothing = np.zeros(image.array.shape[: 3 if image.is_volume else 2], dtype=np.uint8)
+            return PseudoLabel(case.id, nothing, nothing.astype(np.float32), ())
         return _ask(session, case, image, Asking("stored", volume="slices"), prompts=prompts)
 
     return ask

@@ -48,7 +48,7 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
     joined = {} if taught.last is None else {s.case: s for s in taught.last.samples.all}
     boxed = session.config.boxes
     count, colours = 0, 1
-    for case in group.training:
+    for case in group.seen:
         image = quietly_read(case)
         if case in group.labelled and not boxed:
             labels = labels_of(case, image, classes)

@@ -77,9 +77,10 @@ def opened(
     if held is not None:
         sight = _sight(held["sight"])
     else:
-        sight = chosen_sight(config, group.training, card.intensity, multiple(network))
+        sight = chosen_sight(config, group.seen, card.intensity, multiple(network))
     extra = way.extra(card, len(group.classes))
-    open_teacher = cache(_opener(config, runtime) if teacher is None else lambda: teacher)
+    guide = None if config.guide is None else _opener(config.guide, runtime)
+    open_teacher = cache(_opener(config.teacher, runtime) if teacher is None else lambda: teacher)
     pictures = folder / "prepared" / "pictures"
     stock = Stock(pictures, sight.grid, group.classes, config.axis, sight.intensity)
 
@@ -115,6 +116,7 @@ def opened(
         extra=extra,
         fresh=fresh,
         open_teacher=open_teacher,
+        open_guide=guide,
         teacher_facts=_facts(card),
         folder=folder,
         runtime=runtime,
@@ -155,13 +157,15 @@ def _planned(session: Session, way: Recipe, device: torch.device) -> DistillPlan
     for count in points(config):
         students += tuple(f"{name} of {count}" for name in dict.fromkeys([FEW, *work.students]))
         labels += work.labels
-    asks = labels > 0 or "teacher" in config.baselines
-    label_s = _label_seconds(session) if asks else 0.0
-    # A student answers in a third of the time that it learns in; the teacher gets its boxes without jitters.
+    # A student answers in a third of the time that it learns in; the teacher is tested without jitters.
+    answer_s = step_s / trainer.config.batch / 3
     looked = sum(_slices(session, case) for case in session.group.test)
-    test_s = looked / trainer.config.batch * step_s / 3 * (1 + len({FEW, ALL} & set(config.baselines)))
-    if "teacher" in config.baselines:
-        test_s += len(session.group.test) * label_s
+    test_s = looked * answer_s * (1 + len({FEW, ALL} & set(config.baselines)))
+    label_s = 0.0
+    if labels or "teacher" in config.baselines:
+        label_s = _label_seconds(session)
+        test_s += len(session.group.test) * label_s * ("teacher" in config.baselines)
+        label_s += config.views * _slices(session, session.group.labelled[0]) * answer_s
     steps = steps_for(
         config.steps,
         config.max_minutes,
@@ -226,15 +230,15 @@ def _slices(session: Session, case: Case) -> int:
     return int(session.stock.picture(case).shape[1])
 
 
-def _opener(config: DistillConfig, runtime: Runtime) -> Callable[[], Model]:
-    def open_teacher() -> Model:
+def _opener(reference: str, runtime: Runtime) -> Callable[[], Model]:
+    def open_model() -> Model:
         from anytomy.engine.cache import EmbeddingCache
         from anytomy.predict.model import load
 
         cache = EmbeddingCache(disk_bytes=runtime.disk)
-        return load(config.teacher, device=runtime.device, threads=runtime.threads, cache=cache)
+        return load(reference, device=runtime.device, threads=runtime.threads, cache=cache)
 
-    return open_teacher
+    return open_model
 
 
 def _facts(card: ModelCard) -> dict[str, Any]:

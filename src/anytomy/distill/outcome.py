@@ -134,7 +134,7 @@ def _data(session: Session, name: str) -> dict[str, Any]:
     group = session.group
     parts = {"labelled": group.labelled, "validate": group.validate, "test": group.test}
     if name != "few":
-        parts["unlabelled" if name == STUDENT else "train"] = group.unlabelled
+        parts |= {"unlabelled": group.unlabelled} if name == STUDENT else {"train": group.training}
     return {
         dataset: {
             "split": where,

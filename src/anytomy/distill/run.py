@@ -21,6 +21,7 @@ from anytomy.core.errors import MissingDependencyError, OptionError
 from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.distill.config import NNUNET
 from anytomy.distill.curve import draw_curve
+from anytomy.distill.guide import check_guide
 from anytomy.distill.outcome import as_json
 from anytomy.tuning import record
 from anytomy.tuning.run import Progress, Runtime
@@ -119,13 +120,18 @@ def distill(
     runtime = runtime or Runtime()
     runtime = replace(runtime, threads=runtime.threads or available_cores())
     group = distill_cohort(config)
-    warnings = check_teacher(None if card.adapter is None else card.adapter.card, group)
+    warnings = check_teacher(card, group)
     facts = {
         "teacher": card.id,
         "weights_sha256": card.weights.sha256,
         "adapter_sha256": "" if card.adapter is None else card.adapter.card.weights_sha256,
         "cohort_sha256": group.fingerprint,
     }
+    if config.guide is not None:
+        guide = card_of(config.guide)
+        check_guide(guide, group.classes)
+        warnings += check_teacher(guide, group)
+        facts["guide_sha256"] = "" if guide.adapter is None else guide.adapter.card.weights_sha256
     held = _held(folder, config, facts)
     if held is not None and held.get("finished"):
         return _finished(folder, held)
@@ -156,6 +162,7 @@ def distill(
     finally:
         seconds = round(spent + time.monotonic() - started, 1)
         record.write(folder, {**(record.read(folder, SCHEMA) or {}), "seconds": seconds})
+    shutil.rmtree(folder / "embeddings", ignore_errors=True)
     return replace(result, seconds=seconds)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anytomy.distill.guide import guide_finder
 from anytomy.distill.prior import prior_levels
 from anytomy.distill.samples import Samples, Stock, Target, labels_of
 from anytomy.distill.training import Trainer
@@ -50,6 +51,7 @@ class Session:
         extra: Input channels beside those of the picture that the recipe's student has.
         fresh: Makes a student with so many of them; weights begin alike at each call.
         open_teacher: Opens the teacher.
+        open_guide: Opens the guide; None where there is none.
         teacher_facts: What a bundle says of it.
         folder: Of the run.
         runtime: Device, threads, memory.
@@ -65,6 +67,7 @@ class Session:
     extra: int
     fresh: Callable[[int], nn.Module]
     open_teacher: Callable[[], Model]
+    open_guide: Callable[[], Model] | None
     teacher_facts: Mapping[str, Any]
     folder: Path
     runtime: Runtime
@@ -144,6 +147,19 @@ class Session:
             return grid.restore(found, image, config.axis if image.is_volume else "z")
 
         return guess
+
+    def first_finder(self, few: Weights) -> Callable[[Case, Image], NDArray[np.float32]]:
+        """What prompts and judges the teacher first: the guide, or the student of the labelled cases."""
+        if self.open_guide is None:
+            return self.finder(few)
+        config = self.config
+        return guide_finder(
+            self.open_guide(),
+            self.group.classes,
+            flips=self.flips,
+            intensity=config.intensity,
+            axis=config.axis,
+        )
 
     @cached_property
     def views(self) -> Augmentation:

@@ -7,6 +7,7 @@ apart is what they were shown.
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -157,6 +158,13 @@ class Trainer:
         write_text(folder / HISTORY, json.dumps(_history(loop.state), indent=1) + "\n")
         (folder / checkpoint.FILE).unlink(missing_ok=True)
         return kept
+
+    def held_dice(self, name: str) -> float:
+        """The best Dice of a trained student on the cases that are kept apart; NaN where there are none."""
+        history = json.loads((self.folder / name / HISTORY).read_text(encoding="utf-8"))
+        return max(
+            (each["dice"] for each in history["validations"] if each["dice"] is not None), default=math.nan
+        )
 
 
 def _history(state: State) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def method(results: DistillResults) -> list[Html]:
         *((f"division of {name}", where) for name, where in group["splits"].items()),
         ("cases", ", ".join(f"{len(group[part]):,} {part}" for part in _GROUPS)),
         ("training", _training(run)),
-        ("device", f"{run['device']}, {run['threads']} threads"),
+        ("device", f"{run['device']}, {counted(run['threads'], 'thread')}"),
         ("time", duration(run["seconds"])),
     ]
     licences = [("teacher", teacher["licence"]), *((name, _licence(name)) for name in group["splits"])]

@@ -150,7 +150,7 @@ def _speed_sentence(results: DistillResults) -> str:
     return (
         f"Speed: {speed['student_ms']:.1f} ms for a slice of {rows} x {columns} pixels; the teacher's image"
         f" encoder alone takes {speed['teacher_encoder_ms']:.0f} ms ({results.run['device']},"
-        f" {speed['threads']} threads): {results.speed_gained:.1f} times faster."
+        f" {counted(speed['threads'], 'thread')}): {results.speed_gained:.1f} times faster."
     )
 
 

@@ -25,6 +25,7 @@ RULES = {
     "agreement": "its answers to slightly different prompts differ",
     "entropy": "the mean of its answers is unsure",
     "student": "the independent student sees something else",
+    "certainty": "the student that drew the box is not sure itself",
     "area": "far larger or smaller than what the student sees",
     "middle": "beside what the student sees",
     "box": "it does not fill the box that was asked for",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from anytomy.server.opening import OpenCase
     from anytomy.server.session import Session
     from anytomy.server.settings import Settings
-    from anytomy.server.types import NewPrompt
+    from anytomy.server.types import Looking, NewPrompt
 
 # The slice itself, then outwards.
 _AHEAD = (0, 1, -1, 2, -2)
@@ -165,15 +165,16 @@ class Desk:
         about = session.row.case_id, asked.axis, asked.slice, reference
         return self.queue.submit(session.row.id, Rank.WAITED_FOR, work, about)
 
-    def look(self, session: Session, axis: str, slice_: int) -> int:
+    def look(self, session: Session, asked: Looking) -> int:
         """Encode a slice and its neighbours ahead; earlier wishes of the session are dropped.
 
         Returns:
             How many slices that are.
         """
+        axis, slice_ = asked.axis, asked.slice
         found = self.open(session)
         count = found.view(axis, slice_).size[2]
-        reference = session.row.model
+        reference = asked.model or session.row.model
         grey = found.grey("auto", self.models.card(reference).intensity)
 
         def encoding(index: int) -> Callable[[], object]:

@@ -30,6 +30,12 @@ class Shown(_Strict):
     slice: SliceNumber
 
 
+class Looking(Shown):
+    """The slice that the client looks at, to be encoded before it is prompted."""
+
+    model: Reference | None = Field(None, description="Who will be asked; the session's where left out.")
+
+
 class Action(_Strict):
     """What every change may say."""
 

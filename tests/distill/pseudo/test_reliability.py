@@ -70,13 +70,21 @@ class TestLook:
         # A person drew this box: the student missed it.
         assert math.isnan(look(answer(square(), source="stored"), SHAPE, nothing).evidence.student_dice)
 
+    def test_a_student_that_drew_the_box_must_be_sure_of_it(self) -> None:
+        chance = np.where(square(), 0.6, 0.1).astype(np.float32)
+        assert look(answer(square()), SHAPE, square(), chance).evidence.certainty == pytest.approx(0.6)
+        # A box that it did not draw, or a mask that was found without one, is another witness.
+        for source in ("stored", "classes", "automatic"):
+            known = look(answer(square(), source=source), SHAPE, square(), chance).evidence
+            assert math.isnan(known.certainty)
+
     def test_nothing_found(self) -> None:
         known = look(answer(np.zeros(SHAPE)), SHAPE, square()).evidence
         assert known.area == 0
         assert Rules().against(known) == ("nothing: the teacher found nothing",)
 
 
-GOOD = Evidence(100, 0.9, 0.95, 0.1, 0.9, 1.1, 0.02, 0.9)
+GOOD = Evidence(100, 0.9, 0.95, 0.1, 0.9, 0.95, 1.1, 0.02, 0.9)
 
 
 class TestRules:
@@ -91,6 +99,7 @@ class TestRules:
             ({"agreement": 0.2}, "agreement"),
             ({"entropy": 0.9}, "entropy"),
             ({"student_dice": 0.1}, "student"),
+            ({"certainty": 0.5}, "certainty"),
             ({"area_ratio": 5.0}, "area"),
             ({"area_ratio": 0.2}, "area"),
             ({"offset": 0.5}, "middle"),

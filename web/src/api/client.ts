@@ -65,7 +65,8 @@ export const api = {
   caseFacts: (id: string) => get<CaseFacts>(`/cases/${id}`),
   begin: (body: { case: string; model?: string; who?: string }) => post<SessionState>("/sessions", body),
   session: (id: string) => get<SessionState>(`/sessions/${id}`),
-  look: (id: string, shown: Shown) => post<{ ahead: number }>(`/sessions/${id}/look`, shown),
+  look: (id: string, shown: Shown & { model?: string }) =>
+    post<{ ahead: number }>(`/sessions/${id}/look`, shown),
   masks: (id: string, { axis, slice }: Shown) => get<SliceMasks>(`/sessions/${id}/masks/${axis}/${slice}`),
   prompt: (id: string, body: WithView<PromptBody>) => post<Reply>(`/sessions/${id}/prompts`, body),
   draw: (id: string, body: WithView<DrawingBody>) => post<Reply>(`/sessions/${id}/drawings`, body),

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { api } from "../api/client";
+import { model } from "../state/models";
 import {
   axesOf,
   axis,
@@ -100,13 +101,16 @@ function SliceSlider() {
 /** Tell the server which slice is looked at, once the scrolling rests: it is encoded before it is prompted. */
 function useLooking(): void {
   const id = session.value?.id;
+  const asked = model.value?.id;
   const { axis: along, slice } = shown.value;
   useEffect(() => {
     const timer = setTimeout(() => {
       rememberPlace();
       // Only a hint: where it fails, the first prompt takes longer.
-      if (id !== undefined) api.look(id, { axis: along, slice }).catch(() => undefined);
+      if (id === undefined) return;
+      const looking = { axis: along, slice, ...(asked === undefined ? {} : { model: asked }) };
+      api.look(id, looking).catch(() => undefined);
     }, LOOK_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [id, along, slice]);
+  }, [id, asked, along, slice]);
 }

@@ -162,8 +162,8 @@ def pseudo_label(
     objects: list[Judged] = []
     answers = _answers(teacher, pictures, classes, painter.student, asking, tuple(prompts), axis, seed)
     for slice_, group in groupby(answers, key=lambda answer: answer.slice):
-        seen_by = None if painter.student is None else painter.student[slice_]
-        objects += _judge_slice(list(group), painter, pictures, classes, rules, seen_by)
+        chances = None if guide is None else guide[:, slice_]
+        objects += _judge_slice(list(group), painter, pictures, classes, rules, chances)
     painter.finish()
     return PseudoLabel(
         case=case,
@@ -217,12 +217,14 @@ def _judge_slice(
     pictures: Pictures,
     classes: Sequence[str],
     rules: Rules,
-    found: NDArray[np.uint8] | None,
+    chances: NDArray[np.float32] | None,
 ) -> list[Judged]:
-    """Judge and draw the objects of one slice."""
+    """Judge and draw the objects of one slice; `chances` are the student's `(classes + 1, row, column)`."""
+    found = None if chances is None else chances.argmax(axis=0)
     judged, accepted = [], []
     for answer in answers:
-        seen = look(answer, pictures.shape, None if found is None else found == answer.index)
+        mine = None if found is None else found == answer.index
+        seen = look(answer, pictures.shape, mine, None if chances is None else chances[answer.index])
         reasons = rules.against(seen.evidence, stored=answer.source == STORED)
         judged.append(
             Judged(

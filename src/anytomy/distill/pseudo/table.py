@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEXT = ("dataset", "case", "structure", "source", "reason")
-_REAL = ("score", "agreement", "entropy", "student_dice", "area_ratio", "offset", "filled")
+_REAL = ("score", "agreement", "entropy", "student_dice", "certainty", "area_ratio", "offset", "filled")
 _BOX = ("x0", "y0", "x1", "y1")
 
 

@@ -105,7 +105,9 @@ def _taught(session: Session, *, rounds: int) -> Taught:
         return Taught(held.weights, FEW, tuple(notes))
     for number in range(1, rounds + 1):
         name = f"round-{number}"
-        found = labelled(session, name, session.group.unlabelled, asking_student(session, held.weights))
+        found = labelled(
+            session, name, session.group.unlabelled, asking_student(session, held.name, held.weights)
+        )
         notes.append(noted(name, found))
         if not found.usable:
             break

@@ -65,7 +65,7 @@ class Logits:
             assert label.soft is not None
             return Target(label.soft, label.weight * (0.5 + 0.5 * near_boundary(label.class_map)))
 
-        ask = asking_student(session, few, soft=True)
+        ask = asking_student(session, FEW, few, soft=True)
         found = labelled(session, self.name, session.group.unlabelled, ask, make)
         notes = (tried.noted, noted(self.name, found))
         if not found.usable:
@@ -125,7 +125,7 @@ class Encoder:
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
-        return Work(("features", self.name), len(group.training))
+        return Work(("features", self.name), len(group.seen))
 
     def teach(self, session: Session) -> Taught:
         """See `Recipe`."""

@@ -17,10 +17,10 @@ from anytomy.server.types import (
     Action,
     Axis,
     LabelChange,
+    Looking,
     NewLabel,
     NewSession,
     Reply,
-    Shown,
     SliceMasks,
 )
 
@@ -54,10 +54,10 @@ def state(desk: TheDesk, session_id: LongId) -> dict[str, Any]:
 
 
 @router.post("/sessions/{session_id}/look", status_code=202)
-def look(desk: TheDesk, session_id: LongId, asked: Shown) -> dict[str, int]:
+def look(desk: TheDesk, session_id: LongId, asked: Looking) -> dict[str, int]:
     """Say which slice is looked at: it and its neighbours are encoded ahead."""
     with desk.sessions.using(session_id) as session:
-        return {"ahead": desk.look(session, asked.axis, asked.slice)}
+        return {"ahead": desk.look(session, asked)}
 
 
 @router.get("/sessions/{session_id}/masks/{axis}/{slice_}")

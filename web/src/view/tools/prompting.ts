@@ -1,6 +1,6 @@
 /** Tools that ask the model: box, points, scribble. */
 
-import { pixelAt } from "../geometry";
+import { clamp } from "../geometry";
 import { drawBox, drawPath, drawPoint } from "../markers";
 import { along, spannedBox, type Vertex } from "../raster";
 import type { Point } from "../types";
@@ -71,7 +71,7 @@ export function scribbleTool(bench: Bench, kind: 0 | 1): Tool {
   let meant = kind;
   const inside = (at: Vertex): Vertex => {
     const { width, height } = bench.size;
-    return [pixelAt(at[0], width) + 0.5, pixelAt(at[1], height) + 0.5];
+    return [clamp(at[0], 0.5, width - 0.5), clamp(at[1], 0.5, height - 0.5)];
   };
   const points = () => along(path, MOST_POINTS, POINTS_APART).map(([x, y]): Point => [x, y, meant]);
   return {
