@@ -14,6 +14,7 @@ export default defineConfig({
     outDir: "../src/anytomy/server/page",
     emptyOutDir: true,
     target: "es2022",
+    license: { fileName: "licences.txt" }, // of what is bundled, which goes wherever the page goes
     assetsInlineLimit: 0, // a data: address would need a weaker content security policy
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2500, // NiiVue, which is loaded when the 3D view is opened

@@ -70,6 +70,7 @@ def download(person: Person, kind: str, folder: Path) -> Path:
         person.page.get_by_role("button", name="Download").click()
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)
+    person.page.get_by_role("dialog").wait_for(state="hidden")
     return path
 
 

@@ -137,11 +137,12 @@ class TestInterruption:
     def test_a_guess_about_the_same_is_a_part_of_it(self, queue: FairQueue, guess: Guess) -> None:
         queue.replace("a", Rank.AHEAD, {"slice 5": guess})
         assert guess.begun.acquire(timeout=20)
-        future = queue.submit("a", Rank.WAITED_FOR, lambda: guess.done.append("waited for"), "slice 5")
+        queue.submit("a", Rank.WAITED_FOR, lambda: guess.done.append("waited for"), "slice 5")
+        other = queue.submit("b", Rank.WAITED_FOR, lambda: guess.done.append("other"), "slice 9")
         guess.let_go.set()
-        future.result(20)
+        other.result(20)
         assert guess.interruptions == 0
-        assert guess.done == ["guess", "waited for"]
+        assert guess.done == ["guess", "waited for", "other"]
 
     def test_what_is_not_wished_any_more_is_not_made_again(self, queue: FairQueue, guess: Guess) -> None:
         queue.replace("a", Rank.AHEAD, {"slice 5": guess})

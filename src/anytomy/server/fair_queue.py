@@ -69,13 +69,13 @@ class FairQueue:
         Raises:
             BusyError: If too much of the session waits already.
         """
-        job = _Job(work, Future())
+        job = _Job(work, Future(), about)
         with self._changed:
             jobs = self._waiting[rank].setdefault(session, deque())
             if self._closed or len(jobs) >= self._most:
                 raise BusyError("too many requests of this session wait", hint="wait for their answers")
             jobs.append(job)
-            if rank is Rank.WAITED_FOR and self._guess is not None and self._guess[0].about != about:
+            if rank is Rank.WAITED_FOR and self._is_in_the_way():
                 self._interrupt()  # the worker takes nothing else up before this block is left
             self._changed.notify()
         return job.future
@@ -148,6 +148,13 @@ class FairQueue:
                         self._guess = job, session, jobs
                     return job
         return None
+
+    def _is_in_the_way(self) -> bool:
+        """Whether a guess runs that nobody waits for."""
+        if self._guess is None:
+            return False
+        waiting = self._waiting[Rank.WAITED_FOR].values()
+        return not any(job.about == self._guess[0].about for jobs in waiting for job in jobs)
 
     def _put_back(self) -> None:
         """Make the guess that was interrupted later, unless the session has others by now."""

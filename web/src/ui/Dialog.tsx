@@ -33,7 +33,8 @@ export function Dialog({ title, children, size = "narrow" }: Props) {
       ref={element}
       class={size}
       aria-labelledby={id}
-      onClose={close}
+      // The event comes late: that of a dialog which is gone already must not close the next one.
+      onClose={(event) => event.currentTarget.isConnected && close()}
       onClick={(event) => event.target === element.current && close()}
     >
       <div class="dialog-inside">
