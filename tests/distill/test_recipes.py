@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,3 +158,33 @@ def test_a_learning_curve_is_a_run_for_each_number_of_labels(discs: Dataset, tmp
     assert record["plan"]["training"]["steps"] == own["plan"]["training"]["steps"]
     assert record["cohort"]["test"] == own["cohort"]["test"]
     assert len(record["cohort"]["labelled"]) == 2
+
+
+@pytest.mark.parametrize(("judges", "asked"), [((), 1), (("round-1",), 3), (("few", "round-1"), 3)])
+def test_a_teacher_with_classes_is_not_asked_the_same_again(
+    monkeypatch: pytest.MonkeyPatch, judges: tuple[str, ...], asked: int
+) -> None:
+    """Without a student that could judge it, its answers of the second round would be those of the first."""
+    from anytomy.distill.recipes import rounds
+
+    names: list[str] = []
+
+    def labelled(session: Any, name: str, cases: Any, ask: Any) -> Any:
+        names.append(name)
+        return SimpleNamespace(samples=SimpleNamespace(all=()), objects=1, accepted=1, usable=True)
+
+    trusted = SimpleNamespace(noted={"name": "trial"}, trusted=True)
+    monkeypatch.setattr(rounds, "trial_of", lambda session: trusted)
+    monkeypatch.setattr(rounds, "labelled", labelled)
+    monkeypatch.setattr(rounds, "asking_student", lambda *given: None)
+    monkeypatch.setattr(rounds, "is_alone", lambda session, name: name not in (*judges, "round-2"))
+    session = SimpleNamespace(
+        config=SimpleNamespace(rounds=3),
+        few=lambda: {},
+        asked=(),
+        labelled=None,
+        train=lambda name, *given: {},
+    )
+    taught = rounds.SelfPrompt().teach(session)  # type: ignore[arg-type]  # what it uses of a session
+    assert names == [f"round-{number}" for number in range(1, asked + 1)]
+    assert taught.name == names[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ from PIL import Image as Picture
 
 from anytomy.core.errors import OptionError
 from anytomy.distill.outcome import STUDENT
-from anytomy.distill.plan import DistillPlan
+from anytomy.distill.plan import LEAST_CASES, DistillPlan, Questions
 from anytomy.distill.run import DistillResult, distill
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.io.read import read
 from anytomy.models.students.folder import WEIGHTS, read_student
 from anytomy.predict.model import load
+from anytomy.tuning.prepared import spread
 from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
 from tests.distill.wrong import Blobs, Shifted
 from tests.engine.tiny import BrightEngine, card
@@ -110,11 +112,37 @@ class TestWhatARunLeaves:
         )
         assert isinstance(plan, DistillPlan)
         assert plan.students == ("few", "round-1", "round-2", "all")
-        assert plan.labels == 2 * 10
+        assert (plan.teacher.cases, plan.teacher.times) == (10, 2)
         assert plan.seconds == pytest.approx(30 * 60, rel=0.3)
         assert any("2 cases" in line for line in said)
         assert not (tmp_path / "run" / "run.json").exists()
         assert not (tmp_path / "run" / "students").exists()
+
+    def test_where_time_is_short_the_teacher_is_asked_about_fewer_cases(
+        self, discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Ten cases would take ten minutes, and the run has two.
+        monkeypatch.setattr("anytomy.distill.measuring._case_seconds", lambda session: (30.0, 30.0))
+        config = short(steps=None, max_minutes=2.0, rounds=1, labels=2)
+        said: list[str] = []
+        plan = distill(
+            config, tmp_path / "run", runtime=RUNTIME, teacher=bright(), say=said.append, estimate=True
+        )
+        assert isinstance(plan, DistillPlan)
+        assert plan.teacher.cases == LEAST_CASES
+        assert any(f"{LEAST_CASES} of 10 unlabelled cases" in line for line in said)
+
+    def test_only_the_cases_that_were_planned_are_asked_about(
+        self, discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Questions, "within", lambda self, minutes, rest_s: replace(self, cases=5))
+        done = run(short(rounds=1), tmp_path / "run")
+        record = json.loads((done.folder / "run.json").read_text())
+        assert record["asked"] == 5
+        assert len(list((done.folder / "pseudo" / "round-1" / "labels").iterdir())) == 5
+        asked = read_student(done.folder).data["discs"]["unlabelled"]
+        every = [case[1] for case in record["cohort"]["unlabelled"]]
+        assert asked == spread(every, 5)
 
 
 class TestVolumes:

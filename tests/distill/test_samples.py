@@ -9,9 +9,10 @@ import torch
 from anytomy.core.errors import DatasetError, OptionError
 from anytomy.distill.batches import StudentBatches
 from anytomy.distill.gridding import chosen_sight
-from anytomy.distill.samples import WHOLE, Stock, Target, labels_of, quietly_read
+from anytomy.distill.samples import WHOLE, Stock, Target, labels_of
 from anytomy.predict.student.grid import StudentGrid
 from anytomy.tuning.augment import Augmentation
+from anytomy.tuning.prepared import quietly_read
 from tests.distill.conftest import quick
 from tests.evaluation.bench.phantoms import add
 

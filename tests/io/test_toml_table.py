@@ -105,6 +105,14 @@ def test_all_of_a_table_as_it_is() -> None:
     assert "more" not in options.raw()
 
 
+def test_the_fields_of_a_table_below_as_they_are() -> None:
+    top = table(options={"key": "Mask", "deep": {"er": 1}}, axes="yx")
+    assert top.fields("options") == {"key": "Mask", "deep": {"er": 1}}
+    assert top.fields("more") == {}
+    assert "expected a table as axes" in message_of(lambda: top.fields("axes"))
+    top.finish()
+
+
 def test_what_nobody_asked_for_is_named_with_its_table() -> None:
     below = table(size={"found": "1", "colour": "red"}).table("size")
     below.text("found")

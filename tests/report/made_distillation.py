@@ -64,6 +64,7 @@ def record(labels: int, patients: range) -> dict[str, Any]:
             "splits": {"discs": "fold 1 of 2 by patient, seed 0"},
         },
         "sight": {"intensity": "none", "why": "pictures of 64 x 64", "volumes": False},
+        "asked": 6 - labels,
         "plan": {"students": ["few", "round-1"], "training": {"steps": 100}},
         "teacher": {"id": "tiny", "title": "Tiny", "licence": "Apache-2.0", "weights_sha256": "a" * 64},
         "warnings": [],

@@ -63,7 +63,7 @@ def test_what_is_prepared_is_not_read_again(
 ) -> None:
     first = prepare(discs.cases, quick(), card(), CLASSES, tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr("anytomy.datasets.case.Case.load", lambda _: pytest.fail("read again"))
+        patch.setattr("anytomy.datasets.case.Case.read", lambda _: pytest.fail("read again"))
         assert prepare(discs.cases, quick(), card(), CLASSES, tmp_path / "out").all == first.all
     other = prepare(discs.cases[:2], quick(), card(), CLASSES, tmp_path / "out")
     assert len(other) == 2

@@ -207,6 +207,8 @@ def _summary(run: BenchRun) -> dict[str, Any]:
 
 
 def _cell(cell: Any) -> dict[str, Any]:
+    from anytomy.cli.output import plain_number
+
     interval = cell.interval
     return {
         "dataset": cell.dataset,
@@ -214,15 +216,11 @@ def _cell(cell: Any) -> dict[str, Any]:
         **vars(cell.setting),
         "objects": cell.objects,
         "patients": interval.patients,
-        "mean": _plain(interval.mean),
-        "low": _plain(interval.low),
-        "high": _plain(interval.high),
-        "object_mean": _plain(cell.object_mean),
+        "mean": plain_number(interval.mean),
+        "low": plain_number(interval.low),
+        "high": plain_number(interval.high),
+        "object_mean": plain_number(cell.object_mean),
     }
-
-
-def _plain(value: float) -> float | None:
-    return round(value, 6) if value == value else None
 
 
 def _render(console: Any, run: BenchRun) -> None:

@@ -69,6 +69,11 @@ def describe(error: Exception) -> tuple[str, str | None]:
     return f"{type(error).__name__}: {error}", "this is a bug of ours; --debug shows where"
 
 
+def plain_number(value: float) -> float | None:
+    """A number as `--json` prints it; None where there is none."""
+    return round(value, 6) if value == value else None
+
+
 def print_traceback(error: Exception) -> None:
     """Where an error came from, with `--debug`; nothing without."""
     if _debug:

@@ -126,7 +126,6 @@ def layout_from(table: Table) -> Layout:
         DatasetError: A field is missing, unknown or wrong.
     """
     masks = table.table("masks", optional=True)
-    options = table.table("options", optional=True)
     layout = Layout(
         name=table.text("name"),
         image=table.text("image"),
@@ -137,7 +136,7 @@ def layout_from(table: Table) -> Layout:
         modality=table.text("modality", empty=True, default=""),
         split=table.text("split", empty=True, default=""),
         reader=table.text("reader", default="pattern"),
-        options={} if options is None else options.raw(),
+        options=table.fields("options"),
         time=table.optional_whole("time"),
         resize_masks=table.flag("resize_masks", default=False),
         documented=table.flag("documented", default=True),

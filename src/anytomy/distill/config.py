@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from anytomy.core.errors import OptionError
+from anytomy.tuning.checks import TRAINING_RANGES, check_choice, check_fold, check_range, check_ranges
 from anytomy.tuning.config import AUGMENTATIONS, FLIPS, SCHEDULES, TuneConfig
+from anytomy.tuning.record import as_json
 
 DIMS = ("auto", "2", "3")
 BASELINES = ("few", "all", "teacher")
 DEFAULT_STEPS = 1000
 NNUNET = "nnunet"
 """In place of a student: write the pseudo-labelled set as nnU-Net reads it."""
+
+_RANGES = {
+    "labels": ("labelled cases", 1, 1e9),
+    "unlabelled": ("unlabelled cases", 1, 1e9),
+    "size": ("a long side", 32, 4096),
+    "rounds": ("rounds", 1, 20),
+    **TRAINING_RANGES,
+    "labelled_share": ("a labelled share", 0, 1),
+    "views": ("views", 1, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,8 @@ class DistillConfig:
         student: A network of `models.students.registry`, or `nnunet`.
         labels: Labelled cases that it may see, whole patients; all of the training split where None. The rest
             of the training split counts as unlabelled.
+        unlabelled: Most unlabelled cases that the teacher is asked about, evenly spread; all, or as many as
+            time allows, where None.
         images: Folder of images without labels, which count as unlabelled too: files, or folders with a DICOM
             series. None of them may be of a test patient; nobody can check that here.
         guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
@@ -68,6 +80,7 @@ class DistillConfig:
     recipe: str = "self-prompt"
     student: str = "unet-16"
     labels: int | None = None
+    unlabelled: int | None = None
     images: str | None = None
     guide: str | None = None
     boxes: bool = False
@@ -134,7 +147,7 @@ class DistillConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        plain: dict[str, Any] = as_json(asdict(self))
         return plain
 
     def check(self) -> None:
@@ -143,41 +156,15 @@ class DistillConfig:
         Raises:
             OptionError: With the values that there are.
         """
-        for name, value, choices in (
-            ("dims", self.dims, DIMS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("augmentation", self.augment, AUGMENTATIONS),
-            ("flips", self.flips, FLIPS),
-            *(("baseline", each, BASELINES) for each in self.baselines),
-        ):
-            if value not in choices:
-                raise OptionError(f"expected {name} of {', '.join(choices)}, got {value!r}")
+        check_choice("dims", self.dims, DIMS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("augmentation", self.augment, AUGMENTATIONS)
+        check_choice("flips", self.flips, FLIPS)
+        for each in self.baselines:
+            check_choice("baseline", each, BASELINES)
         if not self.data:
             raise OptionError("expected at least one data set, got none")
-        if self.fold is not None and not (1 <= self.fold[0] <= self.fold[1] and self.fold[1] >= 2):
-            raise OptionError(f"expected a fold like 1/3, got {self.fold[0]}/{self.fold[1]}")
-        for name, number, low, high in self._ranges():
-            if number is not None and not (math.isfinite(number) and low <= number <= high):
-                raise OptionError(f"expected {name} from {low:g} to {high:g}, got {number:g}")
-
-    def _ranges(self) -> tuple[tuple[str, float | None, float, float], ...]:
-        return (
-            ("labelled cases", self.labels, 1, 1e9),
-            ("a long side", self.size, 32, 4096),
-            ("rounds", self.rounds, 1, 20),
-            *(("labelled cases of the curve", count, 1, 1e9) for count in self.curve),
-            ("a share of validation patients", self.validate, 0, 0.9),
-            ("test cases", self.test, 0, 1e9),
-            ("steps", self.steps, 1, 1e9),
-            ("minutes", self.max_minutes, 0.01, 1e6),
-            ("a batch", self.batch, 1, 1024),
-            ("a learning rate", self.lr, 1e-9, 10),
-            ("a weight decay", self.weight_decay, 0, 10),
-            ("a warm-up", self.warmup, 0, 1),
-            ("a decay of the average", self.ema, 0, 0.99999),
-            ("a norm of the gradients", self.clip, 1e-6, 1e6),
-            ("a labelled share", self.labelled_share, 0, 1),
-            ("views", self.views, 1, 100),
-            ("a share of empty slices", self.empty, 0, 0.9),
-            ("a seed", self.seed, 0, 2**63),
-        )
+        check_fold(self.fold)
+        check_ranges(self, _RANGES)
+        for count in self.curve:
+            check_range("labelled cases of the curve", count, 1, 1e9)

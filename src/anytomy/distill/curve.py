@@ -37,6 +37,7 @@ def draw_curve(session: Session, plan: DistillPlan) -> None:
         one = replace(
             config,
             labels=count,
+            unlabelled=session.most,
             student=session.network,
             curve=(),
             baselines=("few",),

@@ -7,7 +7,6 @@ and LiteMedSAM's first stage have it. Pictures are not varied: an embedding is t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anytomy.core.intensity import choose_policy
-from anytomy.distill.samples import name_of, quietly_read, write_array
+from anytomy.distill.task import StudentBatch
 from anytomy.evaluation.simulators import seeded
+from anytomy.tuning.prepared import mapped, name_of, quietly_read, spread, write_array
 from anytomy.volumes.slices import Slices
 
 if TYPE_CHECKING:
@@ -33,29 +33,6 @@ if TYPE_CHECKING:
 _MOST_SLICES = 12
 # Embeddings are far coarser than pixels: so many along each axis go together.
 _POOL = 4
-
-
-@dataclass(eq=False)
-class EmbeddingBatch:
-    """Pictures of a step.
-
-    Attributes:
-        image: `(B, C, y, x)`, as the network gets it.
-        target: Embeddings `(B, channels, rows, columns)` of the whole patch.
-        weight: 1 where the picture is, `(B, 1, rows, columns)`.
-        names: Of the pictures, for messages.
-    """
-
-    image: Tensor
-    target: Tensor
-    weight: Tensor
-    names: list[str]
-
-    def to(self, device: torch.device) -> Self:
-        """The tensors on a device."""
-        self.image, self.target = self.image.to(device), self.target.to(device)
-        self.weight = self.weight.to(device)
-        return self
 
 
 class EmbeddingTask(nn.Module):
@@ -74,7 +51,7 @@ class EmbeddingTask(nn.Module):
         deepest.register_forward_hook(lambda _module, _inputs, out: self._found.append(out))
         self.head = nn.Conv2d(channels, batches.channels, 1)
 
-    def forward(self, batch: EmbeddingBatch) -> Tensor:
+    def forward(self, batch: StudentBatch) -> Tensor:
         """The loss."""
         self._found.clear()
         self.model(batch.image)
@@ -122,7 +99,7 @@ class EmbeddingBatches:
                 told(number, len(cases), f"{case.dataset} {case.id}")
         return cls(session.sight.grid, files, session.config.seed)
 
-    def batch(self, step: int, items: Sequence[int]) -> EmbeddingBatch:
+    def batch(self, step: int, items: Sequence[int]) -> StudentBatch:
         """The pictures at some places of a step's batch."""
         images, targets, weights, names = [], [], [], []
         high, wide = self._grid.patch
@@ -140,7 +117,7 @@ class EmbeddingBatches:
             targets.append(F.avg_pool2d(coarse, _POOL, ceil_mode=True))
             weights.append(F.avg_pool2d(F.pad(torch.ones_like(seen[:1]), lacks), _POOL, ceil_mode=True))
             names.append(name)
-        return EmbeddingBatch(torch.stack(images), torch.stack(targets), torch.stack(weights), names)
+        return StudentBatch(torch.stack(images), torch.stack(targets), torch.stack(weights), names)
 
 
 def deepest_module(model: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
@@ -171,8 +148,7 @@ def _embeddings(session: Session, case: Case) -> tuple[list[int], NDArray[np.flo
     """Numbers of slices and their embeddings `(n, channels, rows, columns)`, of the picture alone."""
     path: Path = session.folder / "prepared" / "embeddings" / f"{name_of(case)}.npy"
     depth = int(session.stock.picture(case).shape[1])
-    count = min(depth, _MOST_SLICES)
-    numbers = sorted({int(n) for n in np.linspace(0, depth - 1, count).round()})
+    numbers = spread(range(depth), _MOST_SLICES)
     if not path.is_file():
         image, config = quietly_read(case), session.config
         policy = choose_policy(image, session.teacher.card.intensity, config.intensity).policy
@@ -186,4 +162,4 @@ def _embeddings(session: Session, case: Case) -> tuple[list[int], NDArray[np.flo
             columns = max(round(side * frame.inner_width / frame.size), 1)
             found.append(embedding.array[0, :, :rows, :columns].astype(np.float16))
         write_array(path, np.stack(found))
-    return numbers, np.load(path, mmap_mode="r", allow_pickle=False)
+    return numbers, mapped(path)

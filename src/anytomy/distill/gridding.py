@@ -10,8 +10,8 @@ import numpy as np
 
 from anytomy.core.errors import OptionError
 from anytomy.core.intensity import choose_policy
-from anytomy.distill.samples import quietly_read
 from anytomy.predict.student.grid import StudentGrid
+from anytomy.tuning.prepared import quietly_read, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def chosen_sight(
         OptionError: Pictures and volumes are mixed, pictures should go into a 3D student, or images need
             different intensity policies.
     """
-    images = [quietly_read(case) for case in _spread(cases)]
+    images = [quietly_read(case) for case in spread(cases, _MOST_LOOKED)]
     if len({image.is_volume for image in images}) > 1:
         raise OptionError("expected pictures or volumes, got both", hint="give one data set at a time")
     volumes = images[0].is_volume
@@ -136,10 +136,3 @@ def _looked(image: Image, axis: str) -> _Look:
 def _up(length: float, multiple: int) -> int:
     """The next multiple; a hair above one does not count."""
     return max(math.ceil(length / multiple - 1e-6), 1) * multiple
-
-
-def _spread(cases: Sequence[Case]) -> list[Case]:
-    if len(cases) <= _MOST_LOOKED:
-        return list(cases)
-    places = np.linspace(0, len(cases) - 1, _MOST_LOOKED).round().astype(int)
-    return [cases[i] for i in places]

@@ -153,6 +153,11 @@ def trial_of(session: Session) -> Tried:
     return Tried(len(rows), accepted, accepted >= LEAST_TRUSTED * len(rows))
 
 
+def is_alone(session: Session, name: str) -> bool:
+    """Whether a teacher with classes is asked without a student: the one of this name is no judge of it."""
+    return bool(session.teacher.card.classes) and not session.trainer.held_dice(name) >= LEAST_WITNESS
+
+
 def asking_student(session: Session, name: str, weights: Weights, *, soft: bool = False) -> Ask:
     """Ask about what a student predicts; the student also judges the answers.
 
@@ -165,7 +170,7 @@ def asking_student(session: Session, name: str, weights: Weights, *, soft: bool 
         weights: Its weights.
         soft: Also keep the teacher's probabilities.
     """
-    if session.teacher.card.classes and not session.trainer.held_dice(name) >= LEAST_WITNESS:
+    if is_alone(session, name):
         alone = Asking(flips=int(session.flips[0]))
         return lambda case, image: _ask(session, case, image, alone, soft=soft)
     find = session.first_finder(weights) if name == FEW else session.finder(weights)

@@ -14,11 +14,12 @@ import numpy as np
 
 from anytomy.core.intensity import IntensityPolicy
 from anytomy.distill.labelling import PSEUDO, file_name
-from anytomy.distill.samples import labels_of, quietly_read
+from anytomy.distill.samples import labels_of
 from anytomy.io.atomic import atomic_path, write_text
 from anytomy.io.maps import write_map
 from anytomy.io.read import read
 from anytomy.io.write import write_labels
+from anytomy.tuning.prepared import quietly_read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,24 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from anytomy.core.intensity import choose_policy
-from anytomy.distill.curve import points
 from anytomy.distill.gridding import Sight, chosen_sight
-from anytomy.distill.plan import VALIDATIONS, DistillPlan, steps_for
-from anytomy.distill.samples import Stock, quietly_read
-from anytomy.distill.session import ALL, FEW, Session
-from anytomy.distill.training import Trainer, validated
-from anytomy.engine.frame import PlanePrompt
+from anytomy.distill.measuring import planned
+from anytomy.distill.plan import DistillPlan
+from anytomy.distill.samples import Stock
+from anytomy.distill.session import Session
+from anytomy.distill.training import Trainer
 from anytomy.models.students.registry import build, multiple
 from anytomy.predict.student.grid import StudentGrid
 from anytomy.tuning.augment import Augmentation, allowed_flips
-from anytomy.tuning.memory import available
-from anytomy.tuning.plan import Plan, fitted
+from anytomy.tuning.plan import Plan
 from anytomy.tuning.session import accelerator_for, chosen_device
-from anytomy.volumes.slices import Slices
 
 if TYPE_CHECKING:
-    from anytomy.datasets.case import Case
     from anytomy.distill.cohort import DistillCohort
     from anytomy.distill.config import DistillConfig
     from anytomy.distill.recipes.recipe import Recipe
@@ -127,107 +121,16 @@ def opened(
     validating = session.with_labels(group.validate, "reading labels") if group.validate else None
     if plan is None:
         session.trainer = trainer(_unmeasured(config, sight.grid), validating)
-        plan = _planned(session, way, device)
+        plan = planned(session, way, device)
     session.trainer = trainer(plan.training, validating)
+    session.most = plan.teacher.cases if way.work(config, group).spare else None
     return session, plan
-
-
-def _planned(session: Session, way: Recipe, device: torch.device) -> DistillPlan:
-    """Measure a step, a validation, an answer of the teacher and a test."""
-    config, runtime, trainer = session.config, session.runtime, session.trainer
-    batches, task = trainer.batches(session.labelled), trainer.task()
-    chosen = fitted(
-        task,
-        lambda count: batches.batch(0, list(range(count))),
-        trainer.config,
-        device,
-        memory=runtime.memory or available(device),
-        precision=runtime.precision,
-    )
-    started = time.perf_counter()
-    batches.batch(1, list(range(trainer.config.batch)))
-    step_s = chosen.step_s + time.perf_counter() - started
-    started = time.perf_counter()
-    if trainer.held is not None:
-        validated(task.model, trainer.grid, trainer.held)
-    validate_s = time.perf_counter() - started
-    work = way.work(config, session.group)
-    students = tuple(dict.fromkeys([*work.students, *(b for b in config.baselines if b in (FEW, ALL))]))
-    labels = work.labels
-    for count in points(config):
-        students += tuple(f"{name} of {count}" for name in dict.fromkeys([FEW, *work.students]))
-        labels += work.labels
-    # A student answers in a third of the time that it learns in; the teacher is tested without jitters.
-    answer_s = step_s / trainer.config.batch / 3
-    looked = sum(_slices(session, case) for case in session.group.test)
-    test_s = looked * answer_s * (1 + len({FEW, ALL} & set(config.baselines)))
-    label_s = 0.0
-    if labels or "teacher" in config.baselines:
-        label_s = _label_seconds(session)
-        test_s += len(session.group.test) * label_s * ("teacher" in config.baselines)
-        label_s += config.views * _slices(session, session.group.labelled[0]) * answer_s
-    steps = steps_for(
-        config.steps,
-        config.max_minutes,
-        students=len(students),
-        step_s=step_s,
-        rest_s=labels * label_s + test_s + len(students) * VALIDATIONS * validate_s,
-    )
-    training = Plan(
-        micro=chosen.micro,
-        accumulation=-(-trainer.config.batch // chosen.micro),
-        precision=chosen.precision,
-        checkpointing=False,
-        copies=0,
-        steps=steps,
-        every=max(steps // VALIDATIONS, 1),
-        encode_s=0.0,
-        step_s=round(step_s, 4),
-        validate_s=round(validate_s, 3),
-        memory_bytes=chosen.memory_bytes,
-        disk_bytes=5 * sum(p.numel() * p.element_size() for p in task.parameters()),
-    )
-    return DistillPlan(training, students, labels, round(label_s, 3), round(test_s, 3))
 
 
 def _unmeasured(config: DistillConfig, grid: StudentGrid) -> Plan:
     """What stands for a plan until one is made."""
     batch = config.batch or min(max(round(_PIXELS / math.prod(grid.patch)), 2), 16)
     return Plan(batch, 1, "f32", False, 0, 1, 1, 0.0, 0.0, 0.0, 0, 0)
-
-
-def _label_seconds(session: Session) -> float:
-    """About how long the teacher takes for a case: its slices with objects, and a few answers to each."""
-    samples = session.labelled.all
-    case = session.group.labelled[0]
-    image = quietly_read(case)
-    view = session.sight.grid.view(image, session.config.axis)
-    grey = choose_policy(image, session.teacher.card.intensity, session.config.intensity).policy.fit(image)
-    slices = Slices.of(image, view, grey)
-    middle = slices[len(slices) // 2]
-    session.teacher.encode(middle)  # the first one warms up
-    started = time.perf_counter()
-    embedding = session.teacher.encode(255 - middle)
-    encode_s = time.perf_counter() - started
-    answer_s = 0.0
-    if not session.teacher.card.classes:
-        started = time.perf_counter()
-        height, width = slices.shape
-        session.teacher.decode(
-            embedding, PlanePrompt(box=(width / 4, height / 4, width * 0.75, height * 0.75))
-        )
-        answer_s = time.perf_counter() - started
-    full = sum(bool(sample.areas) for sample in samples) / len(session.group.labelled)
-    if session.sight.grid.dims == 3:
-        full = len(slices)
-    return full * (encode_s + _ANSWERS * len(session.group.classes) * answer_s)
-
-
-def _slices(session: Session, case: Case) -> int:
-    """How many samples a case is for a student."""
-    if session.sight.grid.dims == 3 or not session.sight.volumes:
-        return 1
-    return int(session.stock.picture(case).shape[1])
 
 
 def _opener(reference: str, runtime: Runtime) -> Callable[[], Model]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from anytomy.distill.session import Session, Weights
     from anytomy.predict.model import Model
+    from anytomy.predict.student.run import StudentModel
 
 TEST = "test"
 STUDENT, TEACHER = "student", "teacher"
@@ -94,22 +94,25 @@ def tested(session: Session, folders: Mapping[str, Path]) -> dict[str, list[dict
 def _opened(session: Session, folder: Path, name: str) -> Model:
     """A student as everybody runs it; with its teacher where it needs masks of it."""
     from anytomy.distill.prior import GuidedStudent
-    from anytomy.predict.model import load
 
-    model = load(str(folder), device=session.runtime.device, threads=session.runtime.threads)
-    if not session.extra or name != STUDENT:
-        return model
-    return GuidedStudent(model, session.teacher)  # type: ignore[arg-type]  # a folder of ours is a student
+    student = _student(session, folder)
+    return student if not session.extra or name != STUDENT else GuidedStudent(student, session.teacher)
 
 
 def timed(session: Session, folder: Path) -> dict[str, Any]:
     """How fast the student of a bundle is beside its teacher."""
     from anytomy.distill.speed import speed
-    from anytomy.predict.model import load
 
-    threads = session.runtime.threads or 1
-    student = load(str(folder), device=session.runtime.device, threads=threads)
-    return speed(student, session.teacher, threads=threads)  # type: ignore[arg-type]  # a folder of ours
+    return speed(_student(session, folder), session.teacher, threads=session.runtime.threads or 1)
+
+
+def _student(session: Session, folder: Path) -> StudentModel:
+    from anytomy.predict.model import load
+    from anytomy.predict.student.run import StudentModel
+
+    student = load(str(folder), device=session.runtime.device, threads=session.runtime.threads)
+    assert isinstance(student, StudentModel), "a bundle is a student's"
+    return student
 
 
 def compared(rows: Mapping[str, Sequence[dict[str, Any]]], seed: int) -> dict[str, list[Change]]:
@@ -121,12 +124,7 @@ def compared(rows: Mapping[str, Sequence[dict[str, Any]]], seed: int) -> dict[st
 
 def changes_of(found: Mapping[str, Sequence[Change]]) -> dict[str, list[dict[str, Any]]]:
     """Changes as JSON has them."""
-    return {name: as_json([asdict(change) for change in each]) for name, each in found.items()}
-
-
-def as_json(values: Any) -> Any:
-    """Values as JSON has them, None for what is no number."""
-    return json.loads(json.dumps(values), parse_constant=lambda _: None)
+    return {name: record.as_json([asdict(change) for change in each]) for name, each in found.items()}
 
 
 def _data(session: Session, name: str) -> dict[str, Any]:
@@ -134,7 +132,7 @@ def _data(session: Session, name: str) -> dict[str, Any]:
     group = session.group
     parts = {"labelled": group.labelled, "validate": group.validate, "test": group.test}
     if name != "few":
-        parts |= {"unlabelled": group.unlabelled} if name == STUDENT else {"train": group.training}
+        parts |= {"unlabelled": session.asked} if name == STUDENT else {"train": group.training}
     return {
         dataset: {
             "split": where,

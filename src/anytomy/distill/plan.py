@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from anytomy.distill.config import DEFAULT_STEPS
@@ -12,7 +12,55 @@ from anytomy.zoo.disk import megabytes
 
 # Fewer steps teach nothing, whatever time there is.
 LEAST_STEPS = 20
+# Fewer cases than these are not worth a teacher.
+LEAST_CASES = 4
+# Of the time that tests leave, what the teacher may take at most; students have the rest.
+_TEACHER_SHARE = 0.5
 VALIDATIONS = 10
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the teacher is asked.
+
+    Attributes:
+        cases: Cases that it is asked about.
+        times: How often about each: rounds, and points of a learning curve.
+        first_s: About how long that takes for a case.
+        again_s: The same where its slices are encoded already.
+    """
+
+    cases: int
+    times: int
+    first_s: float
+    again_s: float
+
+    @property
+    def seconds(self) -> float:
+        """About how long all of it takes."""
+        return self.cases * self._case_s
+
+    def within(self, minutes: float | None, *, rest_s: float) -> Questions:
+        """About as many cases as leave half of the time to the students.
+
+        Args:
+            minutes: For the whole run; no limit where None.
+            rest_s: Seconds of all but teacher and students.
+        """
+        if minutes is None or self._case_s <= 0:
+            return self
+        possible = int(_TEACHER_SHARE * (60 * minutes - rest_s) / self._case_s)
+        return replace(self, cases=min(self.cases, max(possible, LEAST_CASES)))
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        often = {1: "", 2: " twice"}.get(self.times, f" {self.times} times")
+        return f"the teacher is asked about {self.cases} cases{often} in {duration(self.seconds)}"
+
+    @property
+    def _case_s(self) -> float:
+        return self.first_s + (self.times - 1) * self.again_s if self.times else 0.0
 
 
 @dataclass(frozen=True)
@@ -22,15 +70,13 @@ class DistillPlan:
     Attributes:
         training: Of each student.
         students: Those that are trained, by name.
-        labels: How often a case is labelled by the teacher.
-        label_s: About how long that takes for one.
+        teacher: What it is asked.
         test_s: About how long the test takes.
     """
 
     training: Plan
     students: tuple[str, ...]
-    labels: int
-    label_s: float
+    teacher: Questions
     test_s: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,26 +87,21 @@ class DistillPlan:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DistillPlan:
         """The inverse of `to_dict`."""
-        students = tuple(values["students"])
-        return cls(**{**values, "training": Plan(**values["training"]), "students": students})
+        training, teacher = Plan(**values["training"]), Questions(**values["teacher"])
+        return cls(training, tuple(values["students"]), teacher, values["test_s"])
 
     @property
     def seconds(self) -> float:
         """About how long all of it takes."""
-        return len(self.students) * self.training.seconds + self.labelling + self.test_s
-
-    @property
-    def labelling(self) -> float:
-        """About how long the teacher takes."""
-        return self.labels * self.label_s
+        return len(self.students) * self.training.seconds + self.teacher.seconds + self.test_s
 
     def text(self) -> list[str]:
         """The costs, in lines for a person."""
         one = self.training
+        asked = f"; {self.teacher.text}" if self.teacher.times else ""
         return [
             f"about {duration(self.seconds)}: students {', '.join(self.students)} of {one.steps:,} steps of"
-            f" {one.step_s:.2f} s each, {self.labels} pseudo-labels in {duration(self.labelling)}, the test"
-            f" in {duration(self.test_s)}",
+            f" {one.step_s:.2f} s each{asked}; the test takes {duration(self.test_s)}",
             f"memory {megabytes(one.memory_bytes)}",
         ]
 

@@ -53,7 +53,7 @@ def prior_masks(teacher: Model, slices: Slices, classes: Sequence[str]) -> Itera
     """The masks `(extra, y, x)`, 0 to 1, of each slice in turn."""
     if teacher.card.classes:
         channels = [1 + teacher.card.classes.index(name) for name in classes]
-        for logits in teacher.classify_slices(slices):  # type: ignore[arg-type]  # they are a sequence
+        for logits in teacher.classify_slices(slices):
             yield softmax(logits)[channels]
         return
     for index in range(len(slices)):

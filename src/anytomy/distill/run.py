@@ -8,7 +8,6 @@ the end `prepared/` (pictures and targets on the student's grid), and in the end
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -17,13 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import MissingDependencyError, OptionError
 from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.distill.config import NNUNET
 from anytomy.distill.curve import draw_curve
 from anytomy.distill.guide import check_guide
-from anytomy.distill.outcome import as_json
 from anytomy.tuning import record
+from anytomy.tuning.checks import check_installed
 from anytomy.tuning.run import Progress, Runtime
 
 if TYPE_CHECKING:
@@ -109,7 +107,7 @@ def distill(
     from anytomy.models.students.registry import student
     from anytomy.zoo.registry import card as card_of
 
-    _check_installed()
+    check_installed("distillation")
     config.check()
     way = recipe(config.recipe)
     network = GUIDE if config.student == NNUNET else config.student
@@ -132,7 +130,8 @@ def distill(
         check_guide(guide, group.classes)
         warnings += check_teacher(guide, group)
         facts["guide_sha256"] = "" if guide.adapter is None else guide.adapter.card.weights_sha256
-    held = _held(folder, config, facts)
+    others = ("student.json", "students", "adapter.json")
+    held = record.earlier(folder, config.to_dict(), facts, schema=SCHEMA, others=others)
     if held is not None and held.get("finished"):
         return _finished(folder, held)
     session, plan = opened(
@@ -161,7 +160,7 @@ def distill(
             result = _concluded(session, plan, way.teach(session))
     finally:
         seconds = round(spent + time.monotonic() - started, 1)
-        record.write(folder, {**(record.read(folder, SCHEMA) or {}), "seconds": seconds})
+        record.add(folder, SCHEMA, seconds=seconds)
     shutil.rmtree(folder / "embeddings", ignore_errors=True)
     return replace(result, seconds=seconds)
 
@@ -182,9 +181,9 @@ def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillRe
         outcome.write_bundle(session, places[name], weights, name, metrics={})
     rows = outcome.tested(session, places)
     found = outcome.compared(rows, config.seed)
-    _write_json(folder / RESULTS, outcome.changes_of(found))
+    record.write_json(folder / RESULTS, outcome.changes_of(found))
     outcome.write_bundle(
-        session, folder, taught.weights, outcome.STUDENT, metrics={"test": as_json(outcome.changes_of(found))}
+        session, folder, taught.weights, outcome.STUDENT, metrics={"test": outcome.changes_of(found)}
     )
     if config.student == NNUNET:
         from anytomy.distill.nnunet import write_dataset
@@ -193,23 +192,10 @@ def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillRe
     if config.curve:
         draw_curve(session, plan)
     timed = outcome.timed(session, folder)
-    held = record.read(folder, SCHEMA) or {}
-    ended = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     summary = {"taught": taught.name, "rounds": [dict(each) for each in taught.rounds]}
-    record.write(folder, {**held, "speed": timed, "result": summary, "finished": ended})
+    record.add(folder, SCHEMA, speed=timed, result=summary, finished=record.now())
     shutil.rmtree(folder / "prepared", ignore_errors=True)
     return DistillResult(folder, plan, taught.name, taught.rounds, 0.0, found)
-
-
-def _held(folder: Path, config: DistillConfig, facts: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of an earlier start of the same run."""
-    held = record.read(folder, SCHEMA)
-    if held is None:
-        if any((folder / name).exists() for name in ("student.json", "students", "adapter.json")):
-            raise OptionError(f"{folder} holds something else", hint="choose another folder with -o")
-        return None
-    record.check_same(folder, held, {"config": config.to_dict(), "facts": facts})
-    return held
 
 
 def _finished(folder: Path, held: dict[str, Any]) -> DistillResult:
@@ -241,7 +227,8 @@ def _record(
         "config": config.to_dict(),
         "facts": facts,
         "cohort": session.group.to_dict(),
-        "sight": as_json(asdict(session.sight)),
+        "asked": len(session.asked),
+        "sight": record.as_json(asdict(session.sight)),
         "plan": plan.to_dict(),
         "teacher": dict(session.teacher_facts),
         "warnings": warnings,
@@ -249,9 +236,7 @@ def _record(
         "parameters": sum(p.numel() for p in session.trainer.network().parameters()),
         "device": str(session.trainer.device),
         "threads": session.runtime.threads,
-        "versions": record.versions(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-        "note": "for research, not a medical device",
+        **record.circumstances(),
     }
 
 
@@ -272,20 +257,9 @@ def _said(session: Session, plan: DistillPlan, warnings: list[str], *, resumed: 
     ]
     if not group.validate:
         lines.append("no patient is kept apart to validate: the last weights are taken, not the best")
-    return [*lines, *(["going on with the run in this folder"] if resumed else plan.text())]
-
-
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in ("accelerate", "monai") if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(
-            f"distillation needs {' and '.join(missing)}", hint="pip install 'anytomy[train]'"
+    if len(session.asked) < len(group.unlabelled):
+        lines.append(
+            f"the teacher is asked about {len(session.asked)} of {len(group.unlabelled)} unlabelled cases"
+            + ("" if config.unlabelled else ", as time allows")
         )
-
-
-def _write_json(path: Path, values: Any) -> None:
-    from anytomy.io.atomic import write_text
-
-    write_text(path, json.dumps(as_json(values), indent=1) + "\n")
+    return [*lines, *(["going on with the run in this folder"] if resumed else plan.text())]

@@ -6,18 +6,15 @@ hundredth of a weight, teach nothing else.
 
 from __future__ import annotations
 
-import hashlib
-import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anytomy.core.errors import AnytomyError, DatasetError
 from anytomy.predict.student.grid import resized
+from anytomy.tuning.prepared import mapped, name_of, quietly_labelled, quietly_read, write_array
 from anytomy.tuning.samples import Sample, class_map
 
 if TYPE_CHECKING:
@@ -67,7 +64,7 @@ class Samples:
     def read(self, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
         """Grey levels 0 to 1 `(C, ...)`, probabilities of classes without background `(K, ...)`, weights
         `(1, ...)`."""
-        arrays = [*self.case(sample), _mapped(self.targets / f"{sample.file}.weight.npy")]
+        arrays = [*self.case(sample), mapped(self.targets / f"{sample.file}.weight.npy")]
         if sample.place != WHOLE:
             arrays = [array[:, sample.place] for array in arrays]
         picture, target, weight = (torch.from_numpy(np.array(array)).float() / 255 for array in arrays)
@@ -75,8 +72,8 @@ class Samples:
 
     def case(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Levels `(C, z, y, x)` and shares of classes `(K, z, y, x)` of the sample's whole case, as bytes."""
-        picture = _mapped(self.stock.folder / f"{sample.file}.picture.npy")
-        return picture, _mapped(self.targets / f"{sample.file}.target.npy")
+        picture = mapped(self.stock.folder / f"{sample.file}.picture.npy")
+        return picture, mapped(self.targets / f"{sample.file}.target.npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +110,7 @@ class Stock:
             if self.masks is not None:
                 levels = np.concatenate([levels, self.masks(image)])
             write_array(path, levels)
-        return np.asarray(_mapped(path))
+        return np.asarray(mapped(path))
 
     def samples(
         self,
@@ -151,7 +148,7 @@ class Stock:
             shares, weight = self._on_grid(found, image, picture.shape[1:])
             write_array(targets / f"{name_of(case)}.weight.npy", weight)
             write_array(path, shares)  # the last: it says that both are there
-        shares = _mapped(path)
+        shares = mapped(path)
         picture = self.picture(case)
         if self.grid.dims == 3:
             areas = self._areas(shares)
@@ -192,51 +189,6 @@ def labels_of(case: Case, image: Image, classes: Sequence[str]) -> NDArray[np.ui
     Raises:
         DatasetError: A label map holds values that no label names: they would be learned as background.
     """
-    from anytomy.datasets.checking import unnamed_values
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        labels, strange = case.labels(image), unnamed_values(case, image)
-    if strange:
-        raise DatasetError(
-            f"expected labels of the declared classes, but {case.dataset} {case.id}: {strange[0]}",
-            hint=f"correct the file or the targets; `anytomy datasets verify {case.dataset}` lists all",
-        )
+    labels = quietly_labelled(case, image, strict=True)
     nothing = np.zeros(image.array.shape[: 3 if image.is_volume else 2], dtype=np.uint8)
     return class_map(np.stack([labels.get(name, nothing) for name in classes]))
-
-
-def quietly_read(case: Case) -> Image:
-    """The image of a case; what is odd about it, `datasets verify` says."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return case.read()
-
-
-def name_of(case: Case) -> str:
-    """What the files of a case are called."""
-    return hashlib.sha256(f"{case.dataset}\0{case.id}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write an array, whole or not at all.
-
-    Raises:
-        OutputError: As `atomic_path`.
-    """
-    from anytomy.io.atomic import atomic_path
-
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-@lru_cache(maxsize=256)
-def _mapped(path: Path) -> NDArray[Any]:
-    """An array on disk: only what is looked at is read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise AnytomyError(
-            f"expected a prepared array at {path}, but it cannot be read: {error}",
-            hint="delete the folder `prepared` of the run: it is made again",
-        ) from error

@@ -22,6 +22,7 @@ from anytomy.distill.training import Trainer
 from anytomy.distill.views import averaged
 from anytomy.predict.student.windows import as_network, probabilities
 from anytomy.tuning.augment import Augmentation, allowed_flips
+from anytomy.tuning.prepared import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class Session:
         stock: Pictures on the student's grid.
         trainer: Trains students.
         progress: Told how far it is.
+        most: Unlabelled cases that the teacher is asked about; all where None.
     """
 
     config: DistillConfig
@@ -74,6 +76,12 @@ class Session:
     stock: Stock
     trainer: Trainer
     progress: Progress | None
+    most: int | None = None
+
+    @property
+    def asked(self) -> tuple[Case, ...]:
+        """The unlabelled cases that the teacher is asked about, evenly spread over all."""
+        return tuple(spread(self.group.unlabelled, self.most))
 
     @cached_property
     def teacher(self) -> Model:

@@ -24,8 +24,9 @@ class StudentBatch:
 
     Attributes:
         image: `(B, C, [z,] y, x)`, as the network gets it.
-        target: Probabilities `(B, classes + 1, [z,] y, x)`, channel 0 the background.
-        weight: `(B, 1, [z,] y, x)`, 0 where nothing is known.
+        target: Probabilities `(B, classes + 1, [z,] y, x)`, channel 0 the background; or embeddings `(B,
+            channels, rows, columns)` of the whole patch.
+        weight: `(B, 1, ...)` on the pixels of `target`, 0 where nothing is known.
         names: Of the samples, for messages.
     """
 

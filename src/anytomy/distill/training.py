@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from anytomy.distill.batches import StudentBatches
 from anytomy.distill.task import StudentTask
 from anytomy.evaluation.metrics import dice
 from anytomy.evaluation.statistics import patient_means
-from anytomy.io.atomic import atomic_path, write_text
+from anytomy.io.atomic import atomic_path
 from anytomy.predict.student.windows import as_network, probabilities
-from anytomy.tuning import checkpoint
-from anytomy.tuning.loop import Loop, State
+from anytomy.tuning import checkpoint, record
+from anytomy.tuning.loop import Loop
 from anytomy.tuning.validate import Validation
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ class Trainer:
         }
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(kept, temporary)
-        write_text(folder / HISTORY, json.dumps(_history(loop.state), indent=1) + "\n")
+        state = loop.state
+        history = {"losses": state.losses, "validations": state.validations, "best_step": state.best_step}
+        record.write_json(folder / HISTORY, history)
         (folder / checkpoint.FILE).unlink(missing_ok=True)
         return kept
 
@@ -165,13 +167,6 @@ class Trainer:
         return max(
             (each["dice"] for each in history["validations"] if each["dice"] is not None), default=math.nan
         )
-
-
-def _history(state: State) -> dict[str, Any]:
-    """Losses and validations, without NaN."""
-    found = {"losses": state.losses, "validations": state.validations, "best_step": state.best_step}
-    plain: dict[str, Any] = json.loads(json.dumps(found), parse_constant=lambda _: None)
-    return plain
 
 
 def validated(model: nn.Module, grid: StudentGrid, held: Samples) -> Validation:

@@ -107,6 +107,14 @@ class ProposingModel(PromptableModel, Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """Pictures as `encode` takes them, one after the other: a list, or the slices of a volume."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
+
+
 class LoadedModel:
     """A `ProposingModel` of the SAM family: a card and an engine.
 
@@ -257,7 +265,7 @@ class LoadedModel:
             self.answers.put(key, answer[0].copy(), answer[1])
         return answer
 
-    def classify_slices(self, slices: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+    def classify_slices(self, slices: Pictures) -> Iterator[NDArray[np.float32]]:
         """`classify` for one picture after the other."""
         return (self.classify(self.encode(slices[index])) for index in range(len(slices)))
 

@@ -115,6 +115,11 @@ class Table:
         self._asked.update(self._values)
         return dict(self._values)
 
+    def fields(self, name: str) -> dict[str, Any]:
+        """The fields of a table below this one as they are; missing means none."""
+        table = self.table(name, optional=True)
+        return {} if table is None else table.raw()
+
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""
         value = self._take(name, default)

@@ -93,7 +93,7 @@ def _lead(results: DistillResults) -> list[Html]:
     text = (
         f"A network of {run['parameters']:,} parameters that needs no prompt, taught by the recipe"
         f" {run['config']['recipe']}: it saw the {seen} of {counted(results.labels, 'case')}"
-        f" and the images of {len(group['unlabelled']):,} more. Nothing of the"
+        f" and the images of {run['asked']:,} more. Nothing of the"
         f" {counted(len(group['test']), 'test case')} of {counted(patients, 'patient')} entered."
     )
     parts = [tag("p", text, class_="lead")]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from anytomy.core.errors import OptionError
+from anytomy.tuning.checks import TRAINING_RANGES, check_choice, check_fold, check_range, check_ranges
+from anytomy.tuning.record import as_json
 
 MODES = ("promptable", "semantic")
 LOSSES = ("dice-ce", "dice-focal")
@@ -23,6 +23,18 @@ ROUTES = ("box", "points")
 """Kinds of prompts that can be left to the base."""
 
 DEFAULT_STEPS = 2000
+_RANGES = {
+    "train": ("training cases", 1, 1e9),
+    **TRAINING_RANGES,
+    "every": ("steps between validations", 1, 1e9),
+    "patience": ("a patience", 0, 1e9),
+    "rounds": ("rounds", 1, 20),
+    "jitter": ("a jitter", 0, 200),
+    "copies": ("copies", 1, 64),
+    "least": ("the smallest object", 1, 1e9),
+    "most_slices": ("slices", 1, 1e9),
+    "score_weight": ("a score weight", 0, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,7 @@ class TuneConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        plain: dict[str, Any] = as_json(asdict(self))
         return plain
 
     def check(self) -> None:
@@ -136,22 +148,17 @@ class TuneConfig:
         Raises:
             OptionError: With the values that there are.
         """
-        for name, value, choices in (
-            ("mode", self.mode, MODES),
-            ("loss", self.loss, LOSSES),
-            ("schedule", self.schedule, SCHEDULES),
-            ("augmentation", self.augment, AUGMENTATIONS),
-            ("flips", self.flips, FLIPS),
-        ):
-            if value not in choices:
-                raise OptionError(f"expected a {name} of {', '.join(choices)}, got {value!r}")
+        check_choice("a mode", self.mode, MODES)
+        check_choice("a loss", self.loss, LOSSES)
+        check_choice("a schedule", self.schedule, SCHEDULES)
+        check_choice("an augmentation", self.augment, AUGMENTATIONS)
+        check_choice("flips", self.flips, FLIPS)
         if not self.data:
             raise OptionError("expected at least one data set to tune on, got none")
-        for name, number, low, high in self._ranges():
-            if number is not None and not (math.isfinite(number) and low <= number <= high):
-                raise OptionError(f"expected {name} from {low:g} to {high:g}, got {number:g}")
-        if self.fold is not None and not (1 <= self.fold[0] <= self.fold[1] and self.fold[1] >= 2):
-            raise OptionError(f"expected a fold like 1/3, got {self.fold[0]}/{self.fold[1]}")
+        check_ranges(self, _RANGES)
+        for kind, weight in self.prompts.items():
+            check_range(f"a weight of {kind}", weight, 0, 1e6)
+        check_fold(self.fold)
         unknown = [kind for kind in self.prompts if kind not in PROMPT_KINDS]
         if unknown:
             raise OptionError(f"expected prompts of {', '.join(PROMPT_KINDS)}, got {unknown[0]!r}")
@@ -161,32 +168,6 @@ class TuneConfig:
             raise OptionError(f"expected routes of {', '.join(ROUTES)}, got {', '.join(self.routes)}")
         if self.routes and self.is_semantic:
             raise OptionError("routes are for promptable models", hint="leave them out, or --mode promptable")
-
-    def _ranges(self) -> tuple[tuple[str, float | None, float, float], ...]:
-        return (
-            ("training cases", self.train, 1, 1e9),
-            ("a share of validation patients", self.validate, 0, 0.9),
-            ("test cases", self.test, 0, 1e9),
-            ("steps", self.steps, 1, 1e9),
-            ("minutes", self.max_minutes, 0.01, 1e6),
-            ("a batch", self.batch, 1, 1024),
-            ("a learning rate", self.lr, 1e-9, 10),
-            ("a weight decay", self.weight_decay, 0, 10),
-            ("a warm-up", self.warmup, 0, 1),
-            ("a decay of the average", self.ema, 0, 0.99999),
-            ("a norm of the gradients", self.clip, 1e-6, 1e6),
-            ("steps between validations", self.every, 1, 1e9),
-            ("a patience", self.patience, 0, 1e9),
-            ("rounds", self.rounds, 1, 20),
-            ("a jitter", self.jitter, 0, 200),
-            ("copies", self.copies, 1, 64),
-            ("a share of empty slices", self.empty, 0, 0.9),
-            ("the smallest object", self.least, 1, 1e9),
-            ("slices", self.most_slices, 1, 1e9),
-            ("a seed", self.seed, 0, 2**63),
-            ("a score weight", self.score_weight, 0, 100),
-            *((f"a weight of {kind}", weight, 0, 1e6) for kind, weight in self.prompts.items()),
-        )
 
 
 def read_recipe(text: str) -> dict[str, Any]:

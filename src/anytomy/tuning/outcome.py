@@ -15,6 +15,7 @@ from anytomy.models.adapters.adapted import load_trained
 from anytomy.models.adapters.folder import AdapterCard
 from anytomy.models.adapters.registry import parse, spelled
 from anytomy.tuning import record
+from anytomy.tuning.prepared import spread
 from anytomy.tuning.prompts import learned_kinds
 from anytomy.tuning.tasks import ClassTask
 from anytomy.tuning.validate import chosen_objects, classified, prompted
@@ -98,14 +99,14 @@ def _answers(session: Session, samples: Samples, batches: Batches) -> Sequence[t
     made = []
     if isinstance(session.task, ClassTask):
         full = sorted((s for s in samples if s.areas), key=lambda s: (-sum(s.areas.values()), s.key))
-        for sample in _few(full):
+        for sample in spread(full, _MOST_PICTURES):
             truth = samples.class_map(sample)
             image = batches.fixed(sample).image.to(session.accelerator.device)
             found = classified(session.task, image, (truth.shape[0], truth.shape[1]), card)
             made.append((sample.name, samples.picture(sample), truth, found))
         return made
     objects = sorted(chosen_objects(samples, config), key=lambda o: (-int(o[2].sum()), o[1].key))
-    for structure, sample, mask in _few(objects):
+    for structure, sample, mask in spread(objects, _MOST_PICTURES):
         with torch.no_grad():
             image = session.task.embed(batches.fixed(sample).image.to(session.accelerator.device))
         kind = next(iter(session.mix))
@@ -139,13 +140,6 @@ def judged(session: Session, before: Path, after: Path) -> tuple[list[dict[str, 
             write_rows(path, rows, METRICS, masks=True)
         both.append(read_rows(path))
     return both[0], both[1]
-
-
-def _few(everything: Sequence[Any]) -> list[Any]:
-    if len(everything) <= _MOST_PICTURES:
-        return list(everything)
-    places = np.linspace(0, len(everything) - 1, _MOST_PICTURES).round().astype(int)
-    return [everything[i] for i in places]
 
 
 def _plain_preprocess(preprocess: Any) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
 from anytomy.io.atomic import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 SCHEMA = "anytomy.tune/1"
@@ -48,27 +49,64 @@ def write(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / FILE, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-def check_same(folder: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run of another configuration, or on other data or weights.
+def add(folder: Path, schema: str = SCHEMA, **fields: Any) -> None:
+    """Add fields to the record of a run, or change them.
+
+    Raises:
+        OptionError: As `read`.
+        OutputError: If it cannot be written.
+    """
+    write(folder, {**(read(folder, schema) or {}), **fields})
+
+
+def earlier(
+    folder: Path,
+    config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    schema: str = SCHEMA,
+    others: Iterable[str],
+) -> dict[str, Any] | None:
+    """The record of an earlier start of the same run; None where there was none.
 
     Args:
         folder: Of the run.
-        held: Its record.
-        wanted: `config` and `facts` of the run to be made.
+        config: The configuration of the run to be made.
+        facts: Data and weights that it is made with.
+        schema: Of the kind of run.
+        others: Names of files that say, without a record, that the folder is something else.
 
     Raises:
-        OptionError: With what differs.
+        OptionError: The folder is something else, or holds a run of another configuration, or on other data
+            or weights; with what differs.
     """
+    held = read(folder, schema)
+    if held is None:
+        if any((folder / name).exists() for name in others):
+            raise OptionError(f"{folder} holds something else", hint="choose another folder with -o")
+        return None
+    wanted = {"config": config, "facts": facts}
     different = [
         f"{name} {_short(was)} there, {_short(now)} here"
-        for part in ("config", "facts")
-        for name, was, now in _differences(held.get(part, {}), wanted[part])
+        for part, values in wanted.items()
+        for name, was, now in _differences(held.get(part, {}), values)
     ]
     if different:
         raise OptionError(
             f"{folder} holds a run of another configuration: {'; '.join(different)}",
             hint="choose another folder with -o, or give the same options to go on with it",
         )
+    return held
+
+
+def circumstances() -> dict[str, Any]:
+    """What every record says of the start of a run."""
+    return {"versions": versions(), "started": now(), "note": "for research, not a medical device"}
+
+
+def now() -> str:
+    """The time, as records have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
 
 def versions() -> dict[str, str]:
@@ -85,6 +123,20 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def as_json(values: Any) -> Any:
+    """Values as JSON has them, None for what is no number."""
+    return json.loads(json.dumps(values), parse_constant=lambda _: None)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write what a run found, beside its record.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    write_text(path, json.dumps(as_json(values), indent=1) + "\n")
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

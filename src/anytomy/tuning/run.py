@@ -7,16 +7,15 @@ the end `prepared/` (slices) and `checkpoint.pt`, and in the end `adapter.safete
 
 from __future__ import annotations
 
-import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import MissingDependencyError, OptionError
+from anytomy.core.errors import OptionError
 from anytomy.tuning import checkpoint, record
+from anytomy.tuning.checks import check_installed
 from anytomy.tuning.cohort import Cohort, cohort
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def tune(
     from anytomy.engine.threads import available_cores
     from anytomy.tuning.base import Base as Opener
 
-    _check_installed()
+    check_installed("tuning")
     config.check()
     folder = Path(folder)
     runtime = runtime or Runtime()
@@ -130,7 +129,8 @@ def tune(
         "cohort_sha256": group.fingerprint,
         "adapter_sha256": "" if base.adapter is None else base.adapter[0].weights_sha256,
     }
-    held = _held(folder, config, facts)
+    others = (checkpoint.FILE, "adapter.json")
+    held = record.earlier(folder, config.to_dict(), facts, others=others)
     if held is not None and held.get("finished"):
         return _finished(folder, held, config)
     session = _session(config, group, base, folder, runtime, held, say, progress)
@@ -139,17 +139,6 @@ def tune(
     if held is None and session.is_main:
         record.write(folder, _record(config, facts, group, session))
     return _concluded(session, *_trained(session))
-
-
-def _held(folder: Path, config: TuneConfig, facts: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of an earlier start of the same run."""
-    held = record.read(folder)
-    if held is None:
-        if any((folder / name).exists() for name in (checkpoint.FILE, "adapter.json")):
-            raise OptionError(f"{folder} holds something else", hint="choose another folder with -o")
-        return None
-    record.check_same(folder, held, {"config": config.to_dict(), "facts": facts})
-    return held
 
 
 def _session(
@@ -179,9 +168,8 @@ def _trained(session: Session) -> tuple[dict[str, Tensor], State]:
     from anytomy.tuning.loop import NotFiniteError
 
     loop = session.loop()
-    held = record.read(session.folder)
-    if held is not None and session.is_main:  # fewer embeddings than planned, where time was short
-        record.write(session.folder, {**held, "plan": session.plan.to_dict()})
+    if session.is_main:  # fewer embeddings than planned, where time was short
+        record.add(session.folder, plan=session.plan.to_dict())
     try:
         kept = loop.run()
     except NotFiniteError as error:
@@ -202,11 +190,11 @@ def _concluded(session: Session, kept: dict[str, Tensor], state: State) -> TuneR
     if not session.is_main:
         return result
     outcome.write_adapter(session, kept, state, {})
-    _write_json(folder / HISTORY, {"losses": state.losses, "validations": state.validations})
+    record.write_json(folder / HISTORY, {"losses": state.losses, "validations": state.validations})
     outcome.write_pictures(session, kept, folder / PICTURES)
     before, after = outcome.judged(session, folder / BEFORE, folder / AFTER)
     found = changes(before, after, seed=config.seed)
-    metrics = {"test": [_plain(change) for change in found]}
+    metrics = {"test": record.as_json([asdict(change) for change in found])}
     outcome.write_adapter(session, kept, state, metrics)
     summary = {
         "best": None if state.best != state.best else state.best,
@@ -214,9 +202,7 @@ def _concluded(session: Session, kept: dict[str, Tensor], state: State) -> TuneR
         "steps": state.step,
         "seconds": round(state.elapsed, 1),
     }
-    held = record.read(folder) or {}
-    ended = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    record.write(folder, {**held, "result": summary, "finished": ended})
+    record.add(folder, result=summary, finished=record.now())
     # All that is left of them is in the adapter; the slices can be made again.
     (folder / checkpoint.FILE).unlink(missing_ok=True)
     shutil.rmtree(folder / "prepared", ignore_errors=True)
@@ -256,20 +242,8 @@ def _record(config: TuneConfig, facts: dict[str, Any], group: Cohort, session: S
         "parameters": session.parameters,
         "device": str(session.accelerator.device),
         "threads": session.runtime.threads,
-        "versions": record.versions(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-        "note": "for research, not a medical device",
+        **record.circumstances(),
     }
-
-
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in ("accelerate", "monai") if find_spec(name) is None]
-    if missing:
-        raise MissingDependencyError(
-            f"tuning needs {' and '.join(missing)}", hint="pip install 'anytomy[train]'"
-        )
 
 
 def _check_prompts(config: TuneConfig, base: Base) -> None:
@@ -289,16 +263,3 @@ def _check_prompts(config: TuneConfig, base: Base) -> None:
     if config.routes:
         left = f"routes leave {' and '.join(config.routes)} to the base, so nothing is left to train"
     raise OptionError(left, hint="say with --prompts what to train")
-
-
-def _plain(change: Change) -> dict[str, Any]:
-    """As JSON has it, without NaN."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(change)), parse_constant=lambda _: None)
-    return plain
-
-
-def _write_json(path: Path, values: Any) -> None:
-    from anytomy.io.atomic import write_text
-
-    plain = json.loads(json.dumps(values), parse_constant=lambda _: None)
-    write_text(path, json.dumps(plain, indent=1) + "\n")

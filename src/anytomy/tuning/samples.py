@@ -7,12 +7,12 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from anytomy.core.errors import AnytomyError, AnytomyWarning, DatasetError
+from anytomy.core.errors import AnytomyWarning, DatasetError
+from anytomy.tuning.prepared import mapped, name_of, quietly_labelled, quietly_read, spread, write_array
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,11 +89,11 @@ class Samples(Sequence[Sample]):
 
     def picture(self, sample: Sample) -> NDArray[np.uint8]:
         """Grey levels `(y, x)` or colours `(y, x, 3)`, as the model should see them."""
-        return np.array(_stack(self.folder / f"{sample.file}.pictures.npy")[sample.place])
+        return np.array(mapped(self.folder / f"{sample.file}.pictures.npy")[sample.place])
 
     def labels(self, sample: Sample) -> NDArray[Any]:
         """Objects by number `(classes, y, x)`; 0 outside."""
-        return np.array(_stack(self.folder / f"{sample.file}.labels.npy")[sample.place])
+        return np.array(mapped(self.folder / f"{sample.file}.labels.npy")[sample.place])
 
     def class_map(self, sample: Sample) -> NDArray[np.uint8]:
         """Classes `(y, x)`: 0 background, 1 the first class. Where two overlap, the later one counts."""
@@ -189,7 +189,8 @@ def _prepare_case(
     from anytomy.core.view import SliceView
     from anytomy.volumes.slices import Slices
 
-    image, labels = _load(case, strict=config.is_semantic)
+    image = quietly_read(case)
+    labels = quietly_labelled(case, image, strict=config.is_semantic)
     view = SliceView.canonical(image.geometry, config.axis if image.is_volume else "z")
     grey = choose_policy(image, card.intensity, config.intensity).policy.fit(image)
     slices = Slices.of(image, view, grey)
@@ -198,32 +199,13 @@ def _prepare_case(
     kept = _kept(areas, config, whole=whole)
     if not any(areas[i] for i in kept):
         return [], image.is_volume
-    name = hashlib.sha256(f"{case.dataset}\0{case.id}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    _write(folder / f"{name}.pictures.npy", np.stack([slices[i] for i in kept]))
-    _write(folder / f"{name}.labels.npy", _narrow(seen[kept]))
+    name = name_of(case)
+    write_array(folder / f"{name}.pictures.npy", np.stack([slices[i] for i in kept]))
+    write_array(folder / f"{name}.labels.npy", _narrow(seen[kept]))
     samples = [
         Sample(case.dataset, case.id, case.patient, name, place, i, areas[i]) for place, i in enumerate(kept)
     ]
     return samples, image.is_volume
-
-
-def _load(case: Case, *, strict: bool) -> tuple[Image, dict[str, NDArray[Any]]]:
-    """Image and labels; where a pixel is background unless something is named, all values must be named."""
-    from anytomy.datasets.checking import unnamed_values
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image, labels = case.load()
-        strange = unnamed_values(case, image)
-    if strange:
-        message = f"{case.dataset} {case.id}: {strange[0]}"
-        if strict:
-            raise DatasetError(
-                f"expected labels of the declared classes, but {message}",
-                hint=f"correct the file or the targets; `anytomy datasets verify {case.dataset}` lists all",
-            )
-        warnings.warn(message, AnytomyWarning, stacklevel=2)
-    return image, labels
 
 
 def _in_view(label: NDArray[Any] | None, image: Image, view: Any) -> NDArray[Any]:
@@ -245,23 +227,16 @@ def _areas(plane: NDArray[Any], classes: Sequence[str]) -> dict[str, int]:
 def _kept(areas: Sequence[Mapping[str, int]], config: TuneConfig, *, whole: bool) -> list[int]:
     """The slices to keep: those with an object, evenly spread if there are too many, and some without."""
     if whole and config.is_semantic:
-        return _spread(list(range(len(areas))), _MOST_VALIDATED)
+        return spread(range(len(areas)), _MOST_VALIDATED)
     least = 1 if config.is_semantic else config.least
     full = [i for i, found in enumerate(areas) if any(area >= least for area in found.values())]
-    full = _spread(full, config.most_slices)
+    full = spread(full, config.most_slices)
     empty = [i for i, found in enumerate(areas) if not found]
     if not config.is_semantic or not full:
         return full
     # A few more than are drawn in an epoch, since each is drawn again and again.
     wanted = round(2 * config.empty * len(full) / (1 - config.empty))
-    return sorted([*full, *_spread(empty, wanted)])
-
-
-def _spread(numbers: list[int], most: int | None) -> list[int]:
-    if most is None or most >= len(numbers):
-        return numbers
-    places = np.linspace(0, len(numbers) - 1, most).round() if most else np.zeros(0)
-    return [numbers[i] for i in dict.fromkeys(int(p) for p in places)]
+    return sorted([*full, *spread(empty, wanted)])
 
 
 def _narrow(labels: NDArray[Any]) -> NDArray[Any]:
@@ -271,22 +246,3 @@ def _narrow(labels: NDArray[Any]) -> NDArray[Any]:
         _, numbers = np.unique(np.append(0, labels.ravel()), return_inverse=True)
         labels = numbers[1:].reshape(labels.shape)
     return labels.astype(np.uint8 if labels.max(initial=0) < 256 else np.uint16)
-
-
-def _write(path: Path, array: NDArray[Any]) -> None:
-    from anytomy.io.atomic import atomic_path
-
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-@lru_cache(maxsize=64)
-def _stack(path: Path) -> NDArray[Any]:
-    """The arrays of a case, mapped: only what is looked at is read."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise AnytomyError(
-            f"expected prepared slices at {path}, but they cannot be read: {error}",
-            hint="delete the folder `prepared` of the run: it is made again",
-        ) from error

@@ -15,6 +15,7 @@ from anytomy.evaluation.metrics import dice
 from anytomy.evaluation.simulators import seeded
 from anytomy.evaluation.statistics import patient_means
 from anytomy.tuning.batches import low_mask
+from anytomy.tuning.prepared import spread
 from anytomy.tuning.prompts import correction, first_prompt, first_tokens, rounds_of
 from anytomy.tuning.tasks import ClassTask, PromptTask
 
@@ -81,10 +82,10 @@ def chosen_objects(samples: Samples, config: TuneConfig) -> list[tuple[str, Samp
         for name, plane in zip(samples.classes, labels, strict=True):
             ids, counts = np.unique(plane[plane > 0], return_counts=True)
             there += [(name, sample, int(number)) for number in ids[counts >= config.least]]
-    if len(there) > MOST_OBJECTS:
-        places = np.linspace(0, len(there) - 1, MOST_OBJECTS).round().astype(int)
-        there = [there[i] for i in places]
-    return [(name, s, samples.labels(s)[samples.classes.index(name)] == number) for name, s, number in there]
+    return [
+        (name, sample, samples.labels(sample)[samples.classes.index(name)] == number)
+        for name, sample, number in spread(there, MOST_OBJECTS)
+    ]
 
 
 @torch.no_grad()

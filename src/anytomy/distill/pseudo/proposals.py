@@ -97,7 +97,7 @@ def from_student(found: NDArray[np.uint8], asking: Asking) -> Iterator[Proposal]
     shape = (int(found.shape[1]), int(found.shape[2]))
     margin = asking.margin * max(shape) / _REFERENCE_SIDE
     for part in parts(found, asking):
-        box = grown(tuple(float(v) for v in part.box), margin, shape)  # type: ignore[arg-type]
+        box = grown(part.box, margin, shape)
         track = Track({part.slice: PlanePrompt(box=box)}, part.slice, part.slice + 1)
         yield Proposal(part.index, track, STUDENT)
 

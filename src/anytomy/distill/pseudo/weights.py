@@ -63,13 +63,14 @@ class Painter:
         self.weight: NDArray[np.float32] = np.ones(shape, dtype=np.float32)
         self.soft: NDArray[np.float16] | None = None
         self._best: NDArray[np.float16] = np.zeros(shape, dtype=np.float16)
-        self._student = None if student is None else student.argmax(axis=0).astype(np.uint8)
+        self._student: NDArray[np.uint8] | None = None
         self._disputed = disputed
         self._unknown: NDArray[np.bool_] = np.zeros(shape, dtype=bool)
-        if student is not None and not complete:
-            for slice_ in range(shape[0]):
+        if student is not None:
+            self._student = found = student.argmax(axis=0).astype(np.uint8)
+            for slice_ in range(0 if complete else shape[0]):
                 sure = 1 - entropy(student[0, slice_])
-                self.weight[slice_] = np.where(self._student[slice_] == 0, sure, 0)  # type: ignore[index]
+                self.weight[slice_] = np.where(found[slice_] == 0, sure, 0)
         if soft:
             self.soft = np.zeros((classes + 1, *shape), dtype=np.float16)
 

@@ -40,11 +40,15 @@ class Work:
 
     Attributes:
         students: Those that it trains, by name; `few` is that of the labelled cases alone.
-        labels: How many cases the teacher is asked about, over all rounds.
+        cases: How many cases the teacher is asked about.
+        rounds: How often about each.
+        spare: Whether fewer would do: where time is short, it is asked about some of them only.
     """
 
     students: tuple[str, ...]
-    labels: int
+    cases: int
+    rounds: int = 1
+    spare: bool = False
 
 
 @runtime_checkable

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
-from anytomy.distill.labelling import Labelled, asking_boxes, asking_student, labelled, trial_of
+from anytomy.distill.labelling import (
+    Labelled,
+    asking_boxes,
+    asking_student,
+    is_alone,
+    labelled,
+    trial_of,
+)
 from anytomy.distill.recipes.recipe import Taught, Work
 from anytomy.distill.session import FEW
 
@@ -90,7 +97,7 @@ class SelfPrompt:
 
 def _work(group: DistillCohort, *, rounds: int) -> Work:
     names = [f"round-{number}" for number in range(1, rounds + 1)]
-    return Work((FEW, *names), rounds * len(group.unlabelled))
+    return Work((FEW, *names), len(group.unlabelled), rounds, spare=True)
 
 
 def _taught(session: Session, *, rounds: int) -> Taught:
@@ -103,11 +110,12 @@ def _taught(session: Session, *, rounds: int) -> Taught:
     notes = [tried.noted]
     if not tried.trusted:
         return Taught(held.weights, FEW, tuple(notes))
+    alone = False
     for number in range(1, rounds + 1):
-        name = f"round-{number}"
-        found = labelled(
-            session, name, session.group.unlabelled, asking_student(session, held.name, held.weights)
-        )
+        if alone and is_alone(session, held.name):
+            break  # it would say the same again
+        alone, name = is_alone(session, held.name), f"round-{number}"
+        found = labelled(session, name, session.asked, asking_student(session, held.name, held.weights))
         notes.append(noted(name, found))
         if not found.usable:
             break

@@ -52,7 +52,7 @@ class Logits:
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
-        return Work((FEW, self.name), len(group.unlabelled))
+        return Work((FEW, self.name), len(group.unlabelled), spare=True)
 
     def teach(self, session: Session) -> Taught:
         """See `Recipe`."""
@@ -66,7 +66,7 @@ class Logits:
             return Target(label.soft, label.weight * (0.5 + 0.5 * near_boundary(label.class_map)))
 
         ask = asking_student(session, FEW, few, soft=True)
-        found = labelled(session, self.name, session.group.unlabelled, ask, make)
+        found = labelled(session, self.name, session.asked, ask, make)
         notes = (tried.noted, noted(self.name, found))
         if not found.usable:
             return Taught(few, FEW, notes)

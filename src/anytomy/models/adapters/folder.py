@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import ChecksumError, ModelError
-from anytomy.io.atomic import atomic_path, write_text
+from anytomy.core.errors import ModelError
+from anytomy.io.atomic import write_bytes, write_text
 from anytomy.io.toml_table import Table
 from anytomy.models.adapters.method import MODES, PROMPTABLE, SEMANTIC
+from anytomy.models.bundle import SHA256, read_card, read_content
 from anytomy.models.thresholds import Thresholds, read_thresholds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ CARD, WEIGHTS = "adapter.json", "adapter.safetensors"
 FORMAT = 1
 PROMPTS = ("box", "points", "mask")
 MASK_OUTPUTS = ("single", "best-of-three")
-_SHA256 = re.compile(r"[0-9a-f]{64}|")
+_ANEW = "train the adapter anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,22 +104,7 @@ def read_adapter(folder: Path) -> AdapterCard:
             the file.
     """
     path = folder / CARD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"expected an adapter in {folder}, but there is no {CARD}",
-            hint="give the folder that `anytomy tune` wrote",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"expected an adapter's card at {path}, but it cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"expected a JSON object in {path}, got a {type(values).__name__}")
-    if values.get("format") != FORMAT:
-        raise ModelError(
-            f"expected an adapter of format {FORMAT} in {path}, got {values.get('format')!r}",
-            hint="update Anytomy, or train the adapter anew",
-        )
+    values = read_card(path, what="an adapter", version=("format", FORMAT), maker="anytomy tune", anew=_ANEW)
     return _checked(_card(values, path), path)
 
 
@@ -134,20 +119,13 @@ def read_weights(folder: Path, card: AdapterCard) -> dict[str, Tensor]:
     from safetensors.torch import load
 
     path = folder / WEIGHTS
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"expected the weights of the adapter at {path}, but: {error.strerror or error}",
-            hint="copy the whole folder",
-        ) from error
-    actual = hashlib.sha256(content).hexdigest()
-    if card.weights_sha256 and actual != card.weights_sha256:
-        raise ChecksumError(
-            f"{path} is not the file that {CARD} names (sha256 {actual[:12]}… instead of "
-            f"{card.weights_sha256[:12]}…)",
-            hint="copy the whole folder anew, or train the adapter anew",
-        )
+    content = read_content(
+        path,
+        card.weights_sha256,
+        what="the weights of the adapter",
+        wrong=f"is not the file that {CARD} names",
+        hint=f"copy the whole folder anew, or {_ANEW}",
+    )
     try:
         state: dict[str, Tensor] = load(content)
     except (SafetensorError, ValueError) as error:
@@ -176,8 +154,7 @@ def write_adapter(folder: Path, card: AdapterCard, state: Mapping[str, Tensor]) 
     card = _checked(replace(card, touches_encoder=touches), folder / CARD)
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
     written = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
-    with atomic_path(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(folder / WEIGHTS, content)
     write_text(folder / CARD, json.dumps(written.to_dict(), indent=2, ensure_ascii=False) + "\n")
     return written
 
@@ -187,7 +164,7 @@ def _card(values: Mapping[str, Any], path: Path) -> AdapterCard:
     top.whole("format")
     card = AdapterCard(
         base=top.text("base"),
-        base_sha256=top.text("base_sha256", pattern=_SHA256),
+        base_sha256=top.text("base_sha256", pattern=SHA256),
         architecture=top.text("architecture"),
         method=top.text("method"),
         mode=top.choice("mode", MODES),
@@ -195,27 +172,22 @@ def _card(values: Mapping[str, Any], path: Path) -> AdapterCard:
         classes=top.texts("classes"),
         routes=top.texts("routes"),
         mask_output=top.choice("mask_output", MASK_OUTPUTS),
-        intensity=_values(top, "intensity"),
-        preprocess=_values(top, "preprocess"),
-        data=_values(top, "data"),
-        metrics=_values(top, "metrics"),
-        versions=_values(top, "versions"),
-        training=_values(top, "training"),
+        intensity=top.fields("intensity"),
+        preprocess=top.fields("preprocess"),
+        data=top.fields("data"),
+        metrics=top.fields("metrics"),
+        versions=top.fields("versions"),
+        training=top.fields("training"),
         licence=top.text("licence", empty=True, default="unknown"),
         title=top.text("title", empty=True, default=""),
         summary=top.text("summary", empty=True, default=""),
         stands_in_for=top.texts("stands_in_for"),
         automatic=read_thresholds(top),
-        weights_sha256=top.text("weights_sha256", empty=True, default="", pattern=_SHA256),
+        weights_sha256=top.text("weights_sha256", empty=True, default="", pattern=SHA256),
         touches_encoder=top.flag("touches_encoder", default=True),
     )
     top.finish()
     return card
-
-
-def _values(top: Table, name: str) -> dict[str, Any]:
-    table = top.table(name, optional=True)
-    return {} if table is None else table.raw()
 
 
 def _checked(card: AdapterCard, path: Path) -> AdapterCard:
@@ -234,5 +206,5 @@ def _checked(card: AdapterCard, path: Path) -> AdapterCard:
     elif "default" not in card.intensity or not all(isinstance(v, str) for v in card.intensity.values()):
         fault = "intensity has a policy for each modality and a default"
     if fault:
-        raise ModelError(f"the adapter's card {path} is wrong: {fault}", hint="train the adapter anew")
+        raise ModelError(f"the adapter's card {path} is wrong: {fault}", hint=_ANEW)
     return card

@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import AnytomyError, ChecksumError, ModelError
+from anytomy.core.errors import AnytomyError, ModelError
 from anytomy.core.intensity import IntensityPolicy
 from anytomy.io.atomic import atomic_path, write_bytes, write_text
 from anytomy.io.toml_table import Table
+from anytomy.models.bundle import SHA256, read_card, read_content
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ CARD, WEIGHTS, GRAPH = "student.json", "student.safetensors", "student.onnx"
 SCHEMA = "anytomy.student/1"
 OPSET = 18
 AXES = ("x", "y", "z")
-_SHA256 = re.compile(r"[0-9a-f]{64}|")
+_ANEW = "distil the student anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,25 +111,9 @@ def read_student(folder: Path) -> StudentCard:
             the file.
     """
     path = folder / CARD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"expected a student in {folder}, but there is no {CARD}",
-            hint="give the folder that `anytomy distill` wrote",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"expected a student's card at {path}, but it cannot be read: {error}",
-            hint="copy the folder anew",
-        ) from error
-    if not isinstance(values, dict):
-        raise ModelError(f"expected a JSON object in {path}, got a {type(values).__name__}")
-    if values.get("schema") != SCHEMA:
-        raise ModelError(
-            f"expected a student of schema {SCHEMA} in {path}, got {values.get('schema')!r}",
-            hint="update Anytomy, or distil the student anew",
-        )
+    values = read_card(
+        path, what="a student", version=("schema", SCHEMA), maker="anytomy distill", anew=_ANEW
+    )
     return _checked(_card(values, path), path)
 
 
@@ -252,21 +236,13 @@ def _export(network: Any, shape: tuple[int, ...], path: Path) -> None:
 
 def _content(path: Path, sha256: str) -> bytes:
     """The bytes of a file of the bundle, if it is the one that the card names."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"expected a file of the student at {path}, but: {error.strerror or error}",
-            hint="copy the whole folder",
-        ) from error
-    actual = hashlib.sha256(content).hexdigest()
-    if sha256 and actual != sha256:
-        raise ChecksumError(
-            f"{path} is truncated, or not the file that {CARD} names (sha256 {actual[:12]}… instead of "
-            f"{sha256[:12]}…)",
-            hint="copy the whole folder anew",
-        )
-    return content
+    return read_content(
+        path,
+        sha256,
+        what="a file of the student",
+        wrong=f"is truncated, or not the file that {CARD} names",
+        hint="copy the whole folder anew",
+    )
 
 
 def _card(values: Mapping[str, Any], path: Path) -> StudentCard:
@@ -288,23 +264,18 @@ def _card(values: Mapping[str, Any], path: Path) -> StudentCard:
         std=top.numbers("std"),
         title=top.text("title", empty=True, default=""),
         summary=top.text("summary", empty=True, default=""),
-        teacher=_values(top, "teacher"),
+        teacher=top.fields("teacher"),
         recipe=top.text("recipe", empty=True, default=""),
-        data=_values(top, "data"),
-        metrics=_values(top, "metrics"),
-        versions=_values(top, "versions"),
-        training=_values(top, "training"),
+        data=top.fields("data"),
+        metrics=top.fields("metrics"),
+        versions=top.fields("versions"),
+        training=top.fields("training"),
         licence=top.text("licence", empty=True, default="unknown"),
-        weights_sha256=top.text("weights_sha256", empty=True, default="", pattern=_SHA256),
-        graph_sha256=top.text("graph_sha256", empty=True, default="", pattern=_SHA256),
+        weights_sha256=top.text("weights_sha256", empty=True, default="", pattern=SHA256),
+        graph_sha256=top.text("graph_sha256", empty=True, default="", pattern=SHA256),
     )
     top.finish()
     return card
-
-
-def _values(top: Table, name: str) -> dict[str, Any]:
-    table = top.table(name, optional=True)
-    return {} if table is None else table.raw()
 
 
 def _checked(card: StudentCard, path: Path) -> StudentCard:
@@ -333,5 +304,5 @@ def _checked(card: StudentCard, path: Path) -> StudentCard:
     except AnytomyError as error:
         fault = fault or str(error)
     if fault:
-        raise ModelError(f"the student's card {path} is wrong: {fault}", hint="distil the student anew")
+        raise ModelError(f"the student's card {path} is wrong: {fault}", hint=_ANEW)
     return card
