@@ -17,7 +17,7 @@ from anytomy.distill.embedding import deepest_module
 from anytomy.distill.recipes.recipe import Recipe
 from anytomy.distill.recipes.registry import RECIPES, recipe
 from anytomy.distill.recipes.soft import near_boundary
-from anytomy.distill.run import DistillResult, distill
+from anytomy.distill.run import DistillResult, distill, why_alone
 from anytomy.models.students.folder import read_student
 from anytomy.models.students.registry import STUDENTS, build
 from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
@@ -160,11 +160,9 @@ def test_a_learning_curve_is_a_run_for_each_number_of_labels(discs: Dataset, tmp
     assert len(record["cohort"]["labelled"]) == 2
 
 
-@pytest.mark.parametrize(("judges", "asked"), [((), 1), (("round-1",), 3), (("few", "round-1"), 3)])
-def test_a_teacher_with_classes_is_not_asked_the_same_again(
-    monkeypatch: pytest.MonkeyPatch, judges: tuple[str, ...], asked: int
-) -> None:
-    """Without a student that could judge it, its answers of the second round would be those of the first."""
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A session for rounds whose teacher is trusted; `names` are those in which it was asked."""
     from anytomy.distill.recipes import rounds
 
     names: list[str] = []
@@ -173,18 +171,52 @@ def test_a_teacher_with_classes_is_not_asked_the_same_again(
         names.append(name)
         return SimpleNamespace(samples=SimpleNamespace(all=()), objects=1, accepted=1, usable=True)
 
-    trusted = SimpleNamespace(noted={"name": "trial"}, trusted=True)
+    trusted = SimpleNamespace(noted={"name": "trial", "used": True}, trusted=True)
     monkeypatch.setattr(rounds, "trial_of", lambda session: trusted)
     monkeypatch.setattr(rounds, "labelled", labelled)
     monkeypatch.setattr(rounds, "asking_student", lambda *given: None)
-    monkeypatch.setattr(rounds, "is_alone", lambda session, name: name not in (*judges, "round-2"))
-    session = SimpleNamespace(
+    monkeypatch.setattr(rounds, "is_alone", lambda session, name: False)
+    dice = {"few": 0.7, "round-1": 0.8, "round-2": 0.6, "round-3": 0.5}
+    return SimpleNamespace(
+        names=names,
+        dice=dice,
         config=SimpleNamespace(rounds=3),
+        group=SimpleNamespace(validate=()),
+        trainer=SimpleNamespace(held_dice=dice.__getitem__),
         few=lambda: {},
         asked=(),
         labelled=None,
         train=lambda name, *given: {},
     )
-    taught = rounds.SelfPrompt().teach(session)  # type: ignore[arg-type]  # what it uses of a session
-    assert names == [f"round-{number}" for number in range(1, asked + 1)]
-    assert taught.name == names[-1]
+
+
+@pytest.mark.parametrize(("judges", "asked"), [((), 1), (("round-1",), 3), (("few", "round-1"), 3)])
+def test_a_teacher_with_classes_is_not_asked_the_same_again(
+    staged: Any, monkeypatch: pytest.MonkeyPatch, judges: tuple[str, ...], asked: int
+) -> None:
+    """Without a student that could judge it, its answers of the second round would be those of the first."""
+    from anytomy.distill.recipes import rounds
+
+    monkeypatch.setattr(rounds, "is_alone", lambda session, name: name not in (*judges, "round-2"))
+    taught = recipe("self-prompt").teach(staged)
+    assert staged.names == [f"round-{number}" for number in range(1, asked + 1)]
+    assert taught.name == staged.names[-1]
+
+
+@pytest.mark.parametrize(
+    ("patients", "few", "taught"), [(2, 0.7, "round-3"), (3, 0.7, "round-1"), (3, 0.9, "few")]
+)
+def test_enough_patients_that_are_kept_apart_choose_the_student(
+    staged: Any, patients: int, few: float, taught: str
+) -> None:
+    staged.group.validate = [SimpleNamespace(patient=f"p{i}") for i in range(patients)]
+    staged.dice["few"] = few
+    found = recipe("self-prompt").teach(staged)
+    assert (found.name, len(found.rounds)) == (taught, 4)
+
+
+def test_why_a_student_learned_from_labels_alone_is_said() -> None:
+    trial = {"name": "trial", "used": True}
+    assert "trusted" in why_alone([{**trial, "used": False}])
+    assert "trusted" in why_alone([trial, {"name": "round-1", "used": False}])
+    assert "kept apart" in why_alone([trial, {"name": "round-1", "used": True}])

@@ -173,7 +173,7 @@ def _summary(result: DistillResult) -> dict[str, Any]:
 
 
 def _render(console: Any, result: DistillResult, page: Path) -> None:
-    from anytomy.distill.run import BASELINE_TITLES
+    from anytomy.distill.run import BASELINE_TITLES, why_alone
 
     for each in result.rounds:
         used = "" if each["used"] else "; too few, so nothing of it is learned"
@@ -182,7 +182,5 @@ def _render(console: Any, result: DistillResult, page: Path) -> None:
         titled = {BASELINE_TITLES.get(name, name): each for name, each in result.changes.items()}
         console.print(training.changes_table(titled, before="it", after="student"))
     if result.taught == "few":
-        console.print(
-            "the teacher is not to be trusted here: this is the student of the labelled cases alone"
-        )
+        console.print(f"{why_alone(result.rounds)}: this is the student of the labelled cases alone")
     console.print(f"{result.folder} holds the student; report: {page}", soft_wrap=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.distill.config import NNUNET
 from anytomy.distill.curve import draw_curve
 from anytomy.distill.guide import check_guide
+from anytomy.distill.pseudo.trial import TRIAL
 from anytomy.tuning import record
 from anytomy.tuning.checks import check_installed
 from anytomy.tuning.run import Progress, Runtime
@@ -50,7 +51,7 @@ class DistillResult:
     Attributes:
         folder: The bundle; give it to `load` and `segment`.
         plan: How it was carried out.
-        taught: Which of the trained students it is: `few` where nothing of the teacher was to be trusted.
+        taught: Which of the trained students it is: `few` where nothing of the teacher was of use.
         rounds: For each round how many objects were asked about and accepted.
         seconds: Of all starts together.
         changes: The student against each baseline, by structure; empty where nothing was tested.
@@ -62,6 +63,13 @@ class DistillResult:
     rounds: tuple[Mapping[str, Any], ...]
     seconds: float
     changes: Mapping[str, list[Change]]
+
+
+def why_alone(rounds: Sequence[Mapping[str, Any]]) -> str:
+    """Why the student of the labelled cases is the result, in words, by what became of each round."""
+    if any(each["used"] for each in rounds if each["name"] != TRIAL):
+        return "no student that the teacher taught is better on the patients kept apart"
+    return "too few answers of the teacher were to be trusted, so nothing was learned from them"
 
 
 def distill(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anytomy.distill.run import why_alone
 from anytomy.evaluation.statistics import LEAST_PAIRS
 from anytomy.report.bench_comparing import p_value
 from anytomy.report.bench_page import NOT_A_DEVICE
@@ -98,10 +99,8 @@ def _lead(results: DistillResults) -> list[Html]:
     )
     parts = [tag("p", text, class_="lead")]
     if run["result"]["taught"] == FEW:
-        alone = (
-            "Too few answers of the teacher were to be trusted, so nothing was learned from them: this"
-            " student is that of the labelled cases alone."
-        )
+        why = why_alone(run["result"]["rounds"])
+        alone = f"{why[0].upper()}{why[1:]}: this student is that of the labelled cases alone."
         parts.append(tag("p", alone, class_="notice"))
     said = [
         sentence for model in _BESIDE if model in results.models for sentence in _verdicts(results, model)

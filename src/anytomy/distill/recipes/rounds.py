@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from anytomy.distill.config import DistillConfig
     from anytomy.distill.session import Session
     from anytomy.zoo.card import ModelCard
+
+
+LEAST_JUDGES = 3
+"""Patients kept apart from which on they choose among the students, not only among the steps of each."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,18 @@ def _work(group: DistillCohort, *, rounds: int) -> Work:
 def _taught(session: Session, *, rounds: int) -> Taught:
     """The student of the last round in which the teacher was of use; `few` where it was in none.
 
-    The teacher is first tried on the labelled cases; what is wrong there is not asked elsewhere.
+    The teacher is first tried on the labelled cases; what is wrong there is not asked elsewhere. Where enough
+    patients are kept apart, the student that is best on them is taken: a teacher may well be right and still
+    know less than a student of few labels.
     """
-    held = Taught(session.few(), FEW)
+    made = [Taught(session.few(), FEW)]
     tried = trial_of(session)
     notes = [tried.noted]
     if not tried.trusted:
-        return Taught(held.weights, FEW, tuple(notes))
+        return replace(made[0], rounds=tuple(notes))
     alone = False
     for number in range(1, rounds + 1):
+        held = made[-1]
         if alone and is_alone(session, held.name):
             break  # it would say the same again
         alone, name = is_alone(session, held.name), f"round-{number}"
@@ -119,8 +126,11 @@ def _taught(session: Session, *, rounds: int) -> Taught:
         notes.append(noted(name, found))
         if not found.usable:
             break
-        held = Taught(session.train(name, session.labelled, found.samples), name, (), found)
-    return Taught(held.weights, held.name, tuple(notes), held.last)
+        made.append(Taught(session.train(name, session.labelled, found.samples), name, last=found))
+    best = made[-1]
+    if len({case.patient for case in session.group.validate}) >= LEAST_JUDGES:
+        best = max(reversed(made), key=lambda each: session.trainer.held_dice(each.name))
+    return replace(best, rounds=tuple(notes))
 
 
 def refuse_boxes(name: str, config: DistillConfig) -> None:
