@@ -88,3 +88,9 @@ def test_people_read_against_what() -> None:
     table = text_of(changes_table({"all labels": [LIVER], "teacher": [MEAN]}, before="it", after="student"))
     assert table[1][:4] == ["structure", "against", "it", "student"]
     assert [row[1] for row in table[2:]] == ["all labels", "teacher"]
+
+
+@pytest.mark.parametrize(("memory", "disk"), [(math.nan, 1.0), (-1.0, 1.0), (None, math.nan), (None, -1.0)])
+def test_room_is_a_number_of_gb(memory: float | None, disk: float) -> None:
+    with pytest.raises(OptionError, match="GB"):
+        runtime_of(device="cpu", threads=1, memory=memory, disk=disk, precision="auto")

@@ -102,3 +102,13 @@ def test_mistakes_are_one_line(
     monkeypatch.chdir(tmp_path)
     assert said in run("tune", *options).error
     assert not (tmp_path / "x" / "adapter.json").exists()
+
+
+def test_only_the_first_of_several_processes_says_what_came_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are done before it has judged the test cases, and must not end in an error."""
+    monkeypatch.setattr("anytomy.cli.training.is_first_process", lambda: False)
+    monkeypatch.setattr("anytomy.tuning.session.Session.is_main", False)
+    shown = run("tune", "litemedsam", *QUICK, "--threads", "1", "-o", tmp_path / "out", "--json")
+    assert (shown.code, shown.out) == (0, "")

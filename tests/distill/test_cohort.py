@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import AnytomyWarning, OptionError
 from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.models.adapters.folder import AdapterCard
+from anytomy.models.students.folder import StudentCard
 from anytomy.tuning.cohort import cohort
 from anytomy.tuning.config import TuneConfig
-from anytomy.zoo.card import Adapter, ModelCard
+from anytomy.zoo.card import Adapter, ModelCard, Student, Training
 from tests.distill.conftest import quick
 from tests.engine.tiny import card
 
@@ -104,3 +105,55 @@ def test_images_without_labels_count_as_unlabelled(discs: Dataset, tmp_path: Pat
         distill_cohort(quick(images=str(discs.root / "images")))
     with pytest.raises(OptionError, match="expected a folder"):
         distill_cohort(quick(images=str(tmp_path / "nowhere")))
+
+
+def test_images_of_the_data_sets_are_none_without_labels_whoever_is_tested(
+    discs: Dataset, tmp_path: Path
+) -> None:
+    """A test of some cases only leaves others of the same patients: those must not be learned from."""
+    folder = tmp_path / "more"
+    folder.mkdir()
+    for case in discs:
+        (folder / case.image.path.name).symlink_to(case.image.path)
+    shutil.copy(discs[0].image.path, folder / "new.png")
+    group = distill_cohort(quick(test=1, images=str(folder)))
+    assert [case.id for case in group.unlabelled if case.dataset == "images"] == ["new.png"]
+
+
+def test_what_is_no_image_is_left_out_and_said(discs: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    shutil.copy(discs[0].image.path, folder / "a.png")
+    (folder / "labels.csv").write_text("a,b\n")
+    with pytest.warns(AnytomyWarning, match="1 in .* no images and are left out: labels.csv"):
+        group = distill_cohort(quick(images=str(folder)))
+    assert keys(group.unlabelled)[-1] == "a.png"
+
+
+@pytest.mark.parametrize("labels", [3, 5, 7])
+def test_patients_that_validate_are_not_learned_from_by_another_picture(discs: Dataset, labels: int) -> None:
+    """Of the last labelled patient only one picture is labelled; the other is of no group then."""
+    group = distill_cohort(quick(labels=labels, validate=0.5))
+    held = {case.patient for case in group.validate}
+    assert held
+    assert not held & {case.patient for case in (*group.labelled, *group.unlabelled)}
+
+
+def test_a_student_that_learned_from_the_image_of_a_test_patient_is_refused(discs: Dataset) -> None:
+    group = distill_cohort(quick(labels=4))
+    mine = StudentCard(
+        network="unet-8",
+        dims=2,
+        classes=("liver",),
+        patch=(32, 32),
+        intensity="none",
+        data={"discs": {"labelled": keys(group.labelled), "unlabelled": keys(group.test[:1])}},
+    )
+    with pytest.raises(OptionError, match="trained on 2 test cases"):
+        check_teacher(card(student=Student(Path(), mine)), group)
+
+
+def test_a_published_model_that_was_trained_on_the_data_set_is_said_to_be(discs: Dataset) -> None:
+    group = distill_cohort(quick(labels=4))
+    (line,) = check_teacher(card(training=Training(datasets=("discs",))), group)
+    assert "may have seen test patients of discs" in line

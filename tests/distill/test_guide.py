@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
 from anytomy.core.errors import OptionError
 from anytomy.distill.guide import check_guide, guide_finder
 from anytomy.models.adapters.folder import AdapterCard
-from anytomy.predict.model import Model
+from anytomy.models.students.folder import StudentCard, write_student
+from anytomy.models.students.registry import build
+from anytomy.predict.model import Model, load
+from anytomy.predict.student.run import StudentModel
 from anytomy.zoo.card import Adapter, ModelCard
 from tests.engine.tiny import BrightEngine, card
+from tests.evaluation.bench.phantoms import sagittal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,3 +123,26 @@ def test_it_takes_the_place_of_the_first_student(
 def _named(name: str, guide: Model, real: Any) -> ModelCard:
     found: ModelCard = guide.card if name == "halves" else real(name)
     return found
+
+
+def test_a_student_of_volumes_guides_in_its_own_view(
+    tmp_path: Path,
+) -> None:
+    """Scans may be stored sagittally; it looks at axial slices all the same."""
+    case = sagittal(tmp_path / "data")[0]
+    image = case.read()
+    mine = StudentCard(
+        network="unet-8",
+        dims=3,
+        classes=("liver",),
+        patch=(32, 32, 16),
+        intensity="percentile:0.5,99.5",
+        volumes=True,
+        spacing_mm=(1.5, 2.0, 4.0),
+    )
+    torch.manual_seed(0)
+    write_student(tmp_path / "student", mine, build("unet-8", dims=3, channels=1, classes=1).state_dict())
+    student = load(str(tmp_path / "student"), threads=1)
+    assert isinstance(student, StudentModel)
+    find = guide_finder(student, ("liver",), flips=(False, False), intensity="auto", axis="z")
+    np.testing.assert_allclose(find(case, image), student.probabilities(image), atol=1e-5)

@@ -20,14 +20,16 @@ from anytomy.distill.recipes.soft import near_boundary
 from anytomy.distill.run import DistillResult, distill, why_alone
 from anytomy.models.students.folder import read_student
 from anytomy.models.students.registry import STUDENTS, build
+from anytomy.predict.model import Model
 from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
-from tests.engine.tiny import EVERYTHING, card
+from tests.distill.test_guide import with_classes
+from tests.engine.tiny import EVERYTHING, BrightEngine, card
+from tests.evaluation.bench.phantoms import pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anytomy.datasets.dataset import Dataset
-    from anytomy.predict.model import Model
 
 
 @pytest.fixture
@@ -88,6 +90,39 @@ def test_logits_keep_probabilities_and_weigh_boundaries_twice() -> None:
     assert not any(near[place] for place in ((10, 10), (0, 0)))
     solid = np.stack([labels] * 3)
     np.testing.assert_array_equal(near_boundary(solid)[1], near)  # slice by slice
+    across_x = near_boundary(np.moveaxis(solid, 0, 2), axis="x")
+    np.testing.assert_array_equal(across_x[:, :, 1], near)
+
+
+@pytest.mark.parametrize("name", ["pseudo", "self-prompt", "logits"])
+def test_a_teacher_that_cannot_be_asked_is_refused_before_anything_is_trained(name: str) -> None:
+    with pytest.raises(OptionError, match="learned points only"):
+        recipe(name).check(quick(recipe=name), card(prompts=("points",)))
+
+
+@pytest.mark.parametrize("name", ["pseudo", "self-prompt", "prior", "logits"])
+def test_a_teacher_of_other_classes_is_refused_before_anything_is_trained(
+    name: str, discs: Dataset, tmp_path: Path
+) -> None:
+    teacher = Model(with_classes("kidney"), BrightEngine(), weights_sha256="a" * 64)
+    with pytest.raises(OptionError, match="a teacher that finds liver, spleen"):
+        run(tmp_path / "run", teacher, recipe=name)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_guide_of_a_teacher_that_needs_none_is_refused(discs: Dataset, tmp_path: Path) -> None:
+    teacher = Model(with_classes("liver", "spleen"), BrightEngine(), weights_sha256="a" * 64)
+    with pytest.raises(OptionError, match="--guide is for teachers of boxes"):
+        run(tmp_path / "run", teacher, guide="tiny")
+
+
+@pytest.mark.parametrize("option", [{"unlabelled": 3}, {"images": "masks"}, {"guide": "tiny"}])
+def test_options_that_a_recipe_has_no_use_for_are_refused(
+    option: dict[str, Any], discs: Dataset, tmp_path: Path
+) -> None:
+    given = {name: str(discs.root / value) if name == "images" else value for name, value in option.items()}
+    with pytest.raises(OptionError, match=f"--{next(iter(option))} has no meaning"):
+        run(tmp_path / "run", bright(**EVERYTHING), recipe="prior", **given)
 
 
 class TestPrior:
@@ -99,6 +134,8 @@ class TestPrior:
         assert (mine.extra, mine.colours) == (2, 1)
         few = read_student(done.folder / "students" / "few" / "bundle")
         assert few.extra == 0  # the baseline is the plain student
+        assert mine.data["discs"]["unlabelled"] == []  # nothing was learned from them
+        assert json.loads((done.folder / "run.json").read_text())["asked"] == 0
         assert {each.structure for each in done.changes["few"]} == {"liver", "spleen", ""}
 
     def test_a_teacher_that_waits_for_boxes_is_refused(self, discs: Dataset, tmp_path: Path) -> None:
@@ -116,6 +153,25 @@ class TestEncoder:
         assert losses
         few, own = (done.folder / "students" / n / "weights.safetensors" for n in ("few", "encoder"))
         assert few.read_bytes() != own.read_bytes()
+
+    def test_where_auto_would_be_3d_it_says_so_and_leaves_no_run(
+        self, balls: Dataset, tmp_path: Path
+    ) -> None:
+        given: dict[str, Any] = {
+            "recipe": "encoder",
+            "data": ("balls",),
+            "classes": ("liver",),
+            "fold": (1, 3),
+        }
+        with pytest.raises(OptionError, match="no 3D student"):
+            run(tmp_path / "run", **given)
+        assert run(tmp_path / "run", **given, dims="2", test=0).taught == "encoder"
+
+    def test_a_teacher_that_takes_points_alone_has_an_encoder_too(
+        self, discs: Dataset, tmp_path: Path
+    ) -> None:
+        done = run(tmp_path / "run", bright(prompts=("points",)), recipe="encoder", test=0)
+        assert done.taught == "encoder"
 
     @pytest.mark.parametrize("name", STUDENTS)
     def test_the_deepest_features_are_found_in_every_network(self, name: str) -> None:
@@ -147,6 +203,24 @@ class TestNnunet:
             assert set(np.unique(np.asarray(picture))) <= {0, 1, 2, 3}
         # The network that guided it is there as well, and says what it is.
         assert read_student(done.folder).network == "unet-16"
+
+    @pytest.mark.usefixtures("lenient")
+    def test_cases_of_two_data_sets_may_have_the_same_names(self, tmp_path: Path) -> None:
+        for name in ("one", "two"):
+            pictures(tmp_path / name, name, patients=8)
+        given: dict[str, Any] = {"data": ("one", "two"), "recipe": "pseudo", "student": "nnunet"}
+        done = run(tmp_path / "run", **given, labels=4, unlabelled=4, test=0)
+        written = list((done.folder / "nnunet" / "labelsTr").iterdir())
+        assert len(written) == 4 + done.rounds[-1]["cases"]
+
+    def test_grey_pictures_among_colours_are_written_in_colour(self, discs: Dataset, tmp_path: Path) -> None:
+        given: dict[str, Any] = {"recipe": "pseudo", "boxes": True, "student": "nnunet", "labels": 4}
+        path = distill_cohort(quick(**given)).labelled[0].image.path
+        Picture.open(path).convert("RGB").save(path)
+        folder = run(tmp_path / "run", **given).folder / "nnunet"
+        assert list(json.loads((folder / "dataset.json").read_text())["channel_names"]) == ["0", "1", "2"]
+        files = [*(folder / "imagesTr").iterdir(), *(folder / "imagesTs").iterdir()]
+        assert {Picture.open(each).mode for each in files} == {"RGB"}
 
 
 def test_a_learning_curve_is_a_run_for_each_number_of_labels(discs: Dataset, tmp_path: Path) -> None:
@@ -209,14 +283,15 @@ def test_a_teacher_with_classes_is_not_asked_the_same_again(
 def test_enough_patients_that_are_kept_apart_choose_the_student(
     staged: Any, patients: int, few: float, taught: str
 ) -> None:
-    staged.group.validate = [SimpleNamespace(patient=f"p{i}") for i in range(patients)]
+    staged.group.validate = [SimpleNamespace(dataset="discs", patient=f"p{i}") for i in range(patients)]
     staged.dice["few"] = few
     found = recipe("self-prompt").teach(staged)
     assert (found.name, len(found.rounds)) == (taught, 4)
 
 
 def test_why_a_student_learned_from_labels_alone_is_said() -> None:
-    trial = {"name": "trial", "used": True}
+    trial = {"name": "trial", "objects": 4, "used": True}
     assert "trusted" in why_alone([{**trial, "used": False}])
-    assert "trusted" in why_alone([trial, {"name": "round-1", "used": False}])
-    assert "kept apart" in why_alone([trial, {"name": "round-1", "used": True}])
+    assert "trusted" in why_alone([trial, {"name": "round-1", "objects": 9, "used": False}])
+    assert "nothing" in why_alone([trial, {"name": "round-1", "objects": 0, "used": False}])
+    assert "kept apart" in why_alone([trial, {"name": "round-1", "objects": 9, "used": True}])

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import DatasetError, OptionError, OutputError
+from anytomy.distill.cohort import distill_cohort
 from anytomy.distill.outcome import STUDENT
 from anytomy.distill.plan import LEAST_CASES, DistillPlan, Questions
-from anytomy.distill.run import DistillResult, distill
+from anytomy.distill.run import DistillResult, distill, why_alone
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.io.read import read
 from anytomy.models.students.folder import WEIGHTS, read_student
@@ -164,6 +165,13 @@ class TestVolumes:
         made = read(next(path.iterdir()))
         np.testing.assert_allclose(made.geometry.spacing_xyz_mm, case.read().geometry.spacing_xyz_mm)
 
+    def test_a_student_of_volumes_is_tested_whatever_axis_its_teacher_looks_along(
+        self, balls: Dataset, tmp_path: Path
+    ) -> None:
+        config = short(data=("balls",), recipe="pseudo", boxes=True, classes=("liver",), dims="3", axis="x")
+        done = run(replace(config, fold=(1, 3)), tmp_path / "run")
+        assert done.changes["few"]
+
     def test_small_volumes_are_seen_whole(self, balls: Dataset, tmp_path: Path) -> None:
         said: list[str] = []
         config = short(data=("balls",), classes=("liver",), fold=(1, 3))
@@ -268,3 +276,48 @@ class TestTrust:
         _, found = done.rounds
         assert found["accepted"] <= 0.1 * found["objects"]
         assert done.taught == "few"
+
+
+class TestWhatLiesThereAlready:
+    @pytest.mark.parametrize("other", [{"size": 64}, {"classes": ("liver",)}])
+    def test_what_an_estimate_prepared_for_other_options_is_not_taken(
+        self, discs: Dataset, tmp_path: Path, other: dict[str, Any]
+    ) -> None:
+        config = short(recipe="pseudo", boxes=True, test=0)
+        distill(replace(config, **other), tmp_path / "a", runtime=RUNTIME, teacher=bright(), estimate=True)
+        run(config, tmp_path / "a")
+        run(config, tmp_path / "b")
+        assert weights(tmp_path / "a") == weights(tmp_path / "b")
+
+    def test_a_full_disk_beside_the_weights_loses_nothing(
+        self, discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("anytomy.distill.recipes.rounds.LEAST_JUDGES", 1)
+        config = short(labels=6, validate=0.5, views=1, test=0)
+
+        def full(path: Path, values: Any) -> None:
+            raise OutputError(f"{path} cannot be written")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("anytomy.tuning.record.write_json", full)
+            with pytest.raises(OutputError):
+                run(config, tmp_path / "run")
+        assert run(config, tmp_path / "run").taught == "few"
+
+
+class TestNothingToLearnFrom:
+    def test_a_labelled_case_without_an_object_is_said(self, discs: Dataset, tmp_path: Path) -> None:
+        config = short(labels=1)
+        for case in distill_cohort(config).labelled:
+            Picture.fromarray(np.zeros((64, 64), np.uint8)).save(discs.root / "masks" / case.image.path.name)
+        with pytest.raises(DatasetError, match="there are none in p5_0"):
+            run(config, tmp_path / "run")
+
+    def test_where_nothing_counts_as_unlabelled_the_teacher_is_not_blamed(
+        self, discs: Dataset, tmp_path: Path
+    ) -> None:
+        said: list[str] = []
+        done = run(short(labels=None, test=0), tmp_path / "run", say=said.append)
+        assert any("nothing counts as unlabelled" in line for line in said)
+        assert "nothing that the teacher could be asked about" in why_alone(done.rounds)
+        assert "by the labelled cases alone" in read_student(done.folder).summary

@@ -14,7 +14,7 @@ from anytomy.predict.student.grid import StudentGrid
 from anytomy.tuning.augment import Augmentation
 from anytomy.tuning.prepared import quietly_read
 from tests.distill.conftest import quick
-from tests.evaluation.bench.phantoms import add
+from tests.evaluation.bench.phantoms import add, sagittal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +192,14 @@ class TestSight:
     def test_pictures_and_volumes_do_not_mix(self, discs: Dataset, balls: Dataset) -> None:
         with pytest.raises(OptionError, match="got both"):
             chosen_sight(quick(), (*discs.cases, *balls.cases), {}, 16)
+
+    def test_a_student_of_volumes_keeps_the_spacing_of_scans_that_are_stored_sagittally(
+        self, tmp_path: Path
+    ) -> None:
+        case = sagittal(tmp_path)[0]
+        grid = chosen_sight(quick(dims="3"), [case], {"default": "percentile:0.5,99.5"}, 16).grid
+        assert grid.spacing_mm == (1.5, 2.0, 4.0)  # axial slices, rows to the back, columns to the left
+        assert grid.patch == (32, 32, 16)
+        assert grid.levels(case.read(), "percentile:0.5,99.5").shape == (1, 32, 24, 9)
+        flat = chosen_sight(quick(dims="2"), [case], {"default": "percentile:0.5,99.5"}, 16).grid
+        assert flat.spacing_mm == (1.5, 2.0)  # the file's slices: head on top, rows down, front to the left

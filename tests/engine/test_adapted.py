@@ -185,6 +185,18 @@ class TestMerging:
             merge_model(card(f"tiny+{folder / name}" if name else "tiny"), tmp_path / "merged.pth")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+    def test_a_full_disk_is_one_line(self, folder: Path, tmp_path: Path, ending: str) -> None:
+        resource = pytest.importorskip("resource")
+        found, held = card(f"tiny+{folder / 'lora'}"), resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, held[1]))
+        try:
+            with pytest.raises(OutputError, match=f"cannot write .*merged{ending}"):
+                merge_model(found, tmp_path / f"merged{ending}")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, held)
+        assert not list(tmp_path.iterdir())
+
     def test_the_ending_says_the_format(self, folder: Path, tmp_path: Path) -> None:
         with pytest.raises(OptionError, match=r"\.safetensors or \.pth"):
             merge_model(card(f"tiny+{folder / 'lora'}"), tmp_path / "merged.bin")

@@ -132,3 +132,11 @@ class TestThirdParties:
 )
 def test_endings(tmp_path: Path, name: str, ending: str, stem: str) -> None:
     assert (detect.ending(tmp_path / name), detect.stem(tmp_path / name)) == (ending, stem)
+
+
+def test_what_is_an_image_is_told_before_it_is_read(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4)), tmp_path / "scan.nii.gz")
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "empty.png").touch()
+    found = {path.name for path in tmp_path.iterdir() if read_module.is_image(path)}
+    assert found == {"scan.nii.gz"}

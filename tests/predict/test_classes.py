@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from anytomy.core.errors import OptionError, PromptError, UnsupportedPromptError
+from anytomy.core.errors import AnytomyWarning, OptionError, PromptError, UnsupportedPromptError
 from anytomy.core.image import Image
 from anytomy.core.prompt import Prompt
 from anytomy.models.adapters.folder import AdapterCard
@@ -35,7 +36,7 @@ class Levels:
         return np.stack([-np.abs(levels - wanted) * 20 for wanted in (0.0, 0.5, 1.0)])
 
 
-def model() -> Model:
+def model(**changes: Any) -> Model:
     mine = AdapterCard(
         base="tiny",
         base_sha256="",
@@ -44,6 +45,7 @@ def model() -> Model:
         mode="semantic",
         classes=CLASSES,
         intensity={"default": "none"},
+        **changes,
     )
     found = card(prompts=(), intensity={"default": "none"}, adapter=Adapter(Path("tiny"), mine))
     return Model(found, Levels(), weights_sha256="0" * 64)
@@ -133,3 +135,13 @@ def test_pixels_between_two_classes_belong_to_one() -> None:
     result = model().segment(Image.from_array(array))
     assert (result.masks[0] & result.masks[1]).sum() == 0
     assert ((result.label_map > 0) == (result.masks[0] | result.masks[1])).all()
+
+
+def test_slices_along_another_axis_than_was_learned_are_said() -> None:
+    sagittal = model(training={"axis": "x"})
+    with pytest.warns(AnytomyWarning, match="tuned on slices along the axis x .* --axis x"):
+        sagittal.segment(Image.from_array(volume()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AnytomyWarning)
+        sagittal.segment(Image.from_array(volume()), axis="x")
+        sagittal.segment(Image.from_array(volume()[2]))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Picture
 
 from anytomy.core.errors import OptionError
-from anytomy.evaluation.bench.table import read_rows
+from anytomy.evaluation.bench.table import read_rows, write_rows
 from anytomy.evaluation.statistics import paired
 from anytomy.report.distill_page import write_distill_page
 from anytomy.report.distill_results import rules_broken
@@ -191,3 +191,22 @@ def test_the_rules_of_a_reason() -> None:
     text = "student: Dice 0.40 with it, at least 0.65 is wanted; box: filled to 0.40, at least 0.6 is wanted"
     assert rules_broken(text) == ["student", "box"]
     assert rules_broken("") == []
+
+
+def test_a_teacher_with_classes_got_no_boxes_and_the_page_says_so(tmp_path: Path) -> None:
+    folder = made_run(tmp_path / "run")
+    path = folder / "test" / "teacher.parquet"
+    rows = [{**row, "prompt": "none"} for row in read_rows(path)]
+    write_rows(path, rows, ("dice",), masks=True)
+    text = write_distill_page(folder).read_text()
+    assert "perfect boxes" not in text
+    assert "boxes that somebody draws" not in text
+    assert "teacher, no prompt" in text
+
+
+def test_a_student_that_waits_for_its_teacher_has_gained_no_speed(tmp_path: Path) -> None:
+    speed = {"picture": [256, 256], "student_ms": 10.0, "teacher_encoder_ms": 200.0, "threads": 1}
+    folder = made_run(tmp_path / "run", speed={**speed, "masks_of_the_teacher": 2})
+    text = write_distill_page(folder).read_text()
+    assert "needs its teacher&#x27;s masks" in text or "needs its teacher's masks" in text
+    assert "times faster" not in text

@@ -96,3 +96,13 @@ def test_values_that_are_missing_leave_a_curve_all_the_same() -> None:
         "validations": [{"step": 1, "dice": None, "by_structure": {}}],
     }
     assert training_curves(history, None).shape == (300, 900, 3)
+
+
+def test_pictures_of_training_are_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANYTOMY_HOME", str(tmp_path / "home"))
+    pictures(tmp_path / "discs", patients=4)
+    asked = quick(steps=1, every=1, validate=0.0, test=0)
+    tune(asked, tmp_path / "out", runtime=RUNTIME, base=tiny_base())
+    text = write_tune_page(tmp_path / "out").read_text()
+    assert "Training pictures" in text
+    assert "Validation pictures" not in text

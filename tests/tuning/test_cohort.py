@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from anytomy.core.errors import DatasetError, OptionError
-from anytomy.tuning.cohort import cohort
+from anytomy.core.errors import AnytomyWarning, DatasetError, OptionError
+from anytomy.tuning.cohort import cohort, refuse_seen, warn_of_unlabelled
 from tests.evaluation.bench.phantoms import cells, pictures
 from tests.tuning.conftest import quick
 
@@ -109,3 +111,28 @@ class TestClasses:
         pictures(tmp_path / "more", "more", patients=4)
         group = cohort(quick(data=("discs", "more"), train=4, validate=0.0))
         assert sorted(case.dataset for case in group.train) == ["discs", "discs", "more", "more"]
+
+
+def test_test_patients_that_an_adapter_has_seen_are_refused(discs: Dataset) -> None:
+    first, second = (cohort(quick(fold=(number, 4))) for number in (1, 2))
+    data = {
+        "discs": {name: [c.id for c in getattr(first, name)] for name in GROUPS},
+        "others": {"train": [case.id for case in first.test]},
+    }
+    refuse_seen(first, data)
+    with pytest.raises(DatasetError, match="trained on 4 of the test cases: p"):
+        refuse_seen(second, data)
+    # Another picture of a patient is no other patient.
+    (case,) = [case for case in discs if case.patient == first.test[0].patient][:1]
+    with pytest.raises(DatasetError, match="trained on 2 of the test cases"):
+        refuse_seen(first, {"discs": {"validate": [case.id]}})
+
+
+def test_classes_that_some_cases_do_not_label_are_said(discs: Dataset) -> None:
+    whole = discs.cases[:3]
+    half = replace(whole[0], masks=tuple(m for m in whole[0].masks if m.target.structure == "liver"))
+    with pytest.warns(AnytomyWarning, match="of 3 cases .* as background there: spleen in 1$"):
+        warn_of_unlabelled((half, *whole[1:]), ("liver", "spleen"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_unlabelled(whole, ("liver", "spleen"))

@@ -47,6 +47,7 @@ def test_a_recipe_is_a_configuration_in_toml() -> None:
         ({"prompts": {"scribble": 1.0}}, "scribble"),
         ({"prompts": {"box": 0.0}}, "above 0"),
         ({"mode": "semantic", "routes": ("box",)}, "routes"),
+        ({"mode": "semantic", "prompts": {"clicks": 1.0}}, "prompts are for promptable"),
         ({"mode": "promptable", "routes": ("mask",)}, "routes of box, points"),
     ],
 )
@@ -94,3 +95,26 @@ def test_steps_end_a_run_unless_time_does() -> None:
 def test_new_heads_learn_faster_than_what_is_trained_on() -> None:
     assert replace(PLAIN, mode="semantic").rate > PLAIN.rate
     assert replace(PLAIN, lr=0.5).rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("data", "acdc", "a list of texts"),
+        ("classes", "liver", "a list of texts"),
+        ("method", 3, "a text"),
+        ("prompts", "box", "a table of numbers"),
+        ("prompts", {"box": "often"}, "a table of numbers"),
+        ("train", 2.5, "a whole number"),
+        ("batch", 2.0, "a whole number"),
+        ("seed", True, "a whole number"),
+        ("feed_mask", "no", "true or false"),
+        ("fold", [1], "two whole numbers"),
+        ("fold", "1/3", "two whole numbers"),
+        ("lr", "high", "a number"),
+        ("steps", "9", "a whole number"),
+    ],
+)
+def test_a_field_of_another_type_is_named(field: str, value: object, said: str) -> None:
+    with pytest.raises(OptionError, match=f"expected {said} as {field} "):
+        from_dict({**PLAIN.to_dict(), field: value})

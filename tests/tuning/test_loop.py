@@ -11,7 +11,7 @@ from torch import nn
 
 from anytomy.tuning import loop as loops
 from anytomy.tuning.batches import Batch
-from anytomy.tuning.loop import Loop
+from anytomy.tuning.loop import Loop, NotFiniteError
 from anytomy.tuning.plan import Plan
 from anytomy.tuning.validate import Validation
 from tests.tuning.conftest import quick
@@ -147,3 +147,27 @@ def test_a_later_start_has_what_the_first_has_left(made: Any) -> None:
     assert second.state.encoding == 80
     second.run()
     assert second.state.elapsed == pytest.approx(600, abs=3)
+
+
+def test_all_processes_count_the_time_of_the_first(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broadcast(held: list[float]) -> None:
+        held[0] = 60.0  # what the first one sends
+
+    monkeypatch.setattr("accelerate.utils.broadcast_object_list", broadcast)
+    other, _ = made(step=2, validation=2, spent=75)
+    assert (other.state.encoding, other.state.elapsed, other._saved) == (60, 60, 60)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_process_alone_with_a_bad_loss_waits_for_nobody(
+    made: Any, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, _ = made(step=2, validation=2)
+    saved: list[int] = []
+    monkeypatch.setattr(loop, "save", lambda: saved.append(loop.state.step))
+    monkeypatch.setattr("accelerate.Accelerator.num_processes", processes)
+    with torch.no_grad():
+        loop._task.weight.fill_(float("nan"))
+    with pytest.raises(NotFiniteError, match="loss of step 1"):
+        loop._step(1)
+    assert saved == ([0] if processes == 1 else [])

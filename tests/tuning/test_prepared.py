@@ -11,7 +11,16 @@ import pytest
 from PIL import Image as Picture
 
 from anytomy.core.errors import AnytomyError, AnytomyWarning, DatasetError
-from anytomy.tuning.prepared import mapped, name_of, quietly_labelled, quietly_read, spread, write_array
+from anytomy.tuning.prepared import (
+    PREPARED,
+    clear,
+    mapped,
+    name_of,
+    quietly_labelled,
+    quietly_read,
+    spread,
+    write_array,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,3 +105,24 @@ def test_nothing_is_chosen_twice() -> None:
             chosen = spread(range(count), most)
             assert len(set(chosen)) == most
             assert chosen == sorted(chosen)
+
+
+def test_an_array_that_is_written_anew_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    write_array(path, np.zeros(3))
+    assert mapped(path).shape == (3,)
+    write_array(path, np.ones(5))
+    assert mapped(path).tolist() == [1, 1, 1, 1, 1]
+
+
+def test_what_somebody_else_put_beside_prepared_arrays_stays(tmp_path: Path) -> None:
+    ours = [tmp_path / PREPARED / name for name in (f"train/{'0a' * 8}.labels.npy", f"x/{'f' * 16}.npy")]
+    theirs = [tmp_path / PREPARED / name for name in ("train/mine.npy", "notes.txt")]
+    for path in (*ours, *theirs):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_array(path, np.zeros(1))
+    clear(tmp_path)
+    assert not any(path.exists() for path in ours)
+    assert all(path.exists() for path in theirs)
+    assert not (tmp_path / PREPARED / "x").exists()
+    clear(tmp_path / "nowhere")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from anytomy.engine.frame import Frame
+from anytomy.tuning.batches import low_mask
 from anytomy.tuning.prompts import (
     PAD,
     Tokens,
@@ -110,3 +111,22 @@ def test_the_card_says_what_was_trained() -> None:
         "mask",
     )
     assert (rounds_of("box", config), rounds_of("points", config), rounds_of("clicks", config)) == (1, 1, 3)
+
+
+def test_what_routes_answer_in_all_rounds_is_not_trained() -> None:
+    asked = {"mode": "promptable", "prompts": {"box-clicks": 1.0, "clicks": 1.0}}
+    assert set(prompt_mix(quick(**asked, routes=("box",)), card())) == {"box-clicks", "clicks"}
+    assert set(prompt_mix(quick(**asked, routes=("box",), rounds=1), card())) == {"clicks"}
+    # Without the mask of the round before, a further point is a prompt of points still.
+    assert set(prompt_mix(quick(**asked, routes=("points",)), card())) == {"box-clicks", "clicks"}
+    assert set(prompt_mix(quick(**asked, routes=("points",), feed_mask=False), card())) == {"box-clicks"}
+
+
+def test_an_object_smaller_than_a_pixel_of_the_decoder_is_not_learned_as_nothing() -> None:
+    mask = np.zeros((1500, 1500), bool)
+    mask[403:408, 403:408] = True
+    frame = Frame.of((1500, 1500), 256, LITEMEDSAM)
+    assert 1 <= low_mask(mask, frame, 256).sum() <= 4
+    whole = np.zeros((1500, 1500), bool)
+    whole[300:900, 300:900] = True
+    assert low_mask(whole, frame, 256).sum() == pytest.approx(whole.sum() * (256 / 1500) ** 2, rel=0.02)

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Picture
 
-from anytomy.core.errors import OptionError, OutputError
+from anytomy.core.errors import AnytomyWarning, DatasetError, OptionError, OutputError
 from anytomy.engine.frame import PlanePrompt
 from anytomy.engine.torch_engine import TorchEngine
+from anytomy.models.adapters.folder import read_adapter, read_weights
 from anytomy.predict.model import Model
 from anytomy.tuning import checkpoint
+from anytomy.tuning.cohort import cohort
 from anytomy.tuning.evaluate import ALL
 from anytomy.tuning.loop import NotFiniteError
 from anytomy.tuning.run import Runtime, TuneResult, tune
@@ -30,6 +33,7 @@ from tests.evaluation.bench.phantoms import volumes
 from tests.tuning.conftest import RUNTIME, opened, quick, tiny_base
 
 if TYPE_CHECKING:
+    from anytomy.datasets.dataset import Dataset
     from anytomy.tuning.config import TuneConfig
 
 
@@ -139,14 +143,16 @@ class TestResult:
         assert 1.5 <= result.seconds < 30
 
     def test_going_on_from_an_adapter_starts_where_it_ended(self, tmp_path: Path) -> None:
-        from anytomy.models.adapters.folder import read_adapter, read_weights
-
         first = run(quick(test=0), tmp_path / "first").folder
         mine = read_adapter(first)
         start = tiny_base(adapter=(mine, read_weights(first, mine)), start=first)
         asked = quick(steps=1, every=1, lr=1e-9, ema=0.0)
         second = run(asked, tmp_path / "second", base=start)
         assert all(abs(c.result.difference.mean) < 1e-6 for c in second.changes)
+        with pytest.raises(DatasetError, match="trained on 4 of the test cases"):
+            run(quick(fold=(2, 4)), tmp_path / "other", base=start)
+        third = read_adapter(run(quick(fold=(2, 4), test=0), tmp_path / "other", base=start).folder)
+        assert len({*third.data["discs"]["train"], *third.data["discs"]["validate"]}) == 16
         with pytest.raises(OptionError, match="classes"):
             run(quick(classes=("liver",)), tmp_path / "third", base=start)
 
@@ -162,6 +168,45 @@ def test_volumes_are_judged_whole(tmp_path: Path) -> None:
     (row,) = read_rows(result.folder / "after.parquet")
     assert row["scope"] == "volume"
     assert row["unit"] == "mm"
+
+
+@pytest.mark.parametrize("mode", ["semantic", "promptable"])
+def test_pictures_are_judged_beside_volumes_along_another_axis(
+    discs: Dataset, mode: str, tmp_path: Path
+) -> None:
+    volumes(tmp_path / "balls")
+    asked = quick(data=("discs", "balls"), mode=mode, fold=(1, 2), classes=("liver",), axis="x", steps=1)
+    result = run(replace(asked, every=1, most_slices=2), tmp_path / "out")
+    judged = {change.dataset: (change.before.patients, change.after.patients) for change in result.changes}
+    assert judged == {"discs": (4, 4), "balls": (1, 1)}
+
+
+def test_a_validation_without_any_object_is_none(discs: Dataset, tmp_path: Path) -> None:
+    asked, said = quick(steps=1, every=1, test=0), []
+    for case in cohort(asked).validate:
+        Picture.fromarray(np.zeros((64, 64), np.uint8)).save(case.masks[0].paths[0])
+    with pytest.warns(AnytomyWarning, match="left out"):
+        result = run(asked, tmp_path / "out", say=said.append)
+    assert result.best != result.best
+    assert any("no labelled patient validates" in line for line in said)
+    assert not any("a validation of" in line for line in said)
+
+
+def test_embeddings_that_find_no_room_are_said_before(discs: Dataset, tmp_path: Path) -> None:
+    tight = replace(RUNTIME, disk=1)
+    with pytest.warns(AnytomyWarning, match="embeddings take .* --disk allows"):
+        tune(quick(test=0), tmp_path / "out", runtime=tight, base=tiny_base(), estimate=True)
+
+
+@pytest.mark.usefixtures("discs")
+def test_an_adapter_goes_on_with_its_routes(tmp_path: Path) -> None:
+    asked = replace(TestRoutes.ASKED, steps=1, every=1, test=0)
+    first = run(asked, tmp_path / "first").folder
+    mine = read_adapter(first)
+    start = tiny_base(adapter=(mine, read_weights(first, mine)), start=first)
+    again = run(replace(asked, routes=(), seed=1), tmp_path / "second", base=start).folder
+    assert read_adapter(again).routes == ("box",)
+    run(replace(asked, routes=(), seed=1), again, base=start)  # the same command goes on
 
 
 @pytest.mark.usefixtures("discs")

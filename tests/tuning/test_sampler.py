@@ -62,3 +62,9 @@ def test_cached_variants_are_the_ones_that_are_drawn() -> None:
         assert draw.variation in sampler.variants(draw.sample)  # type: ignore[attr-defined]
     assert len(sampler.variants(SAMPLES[0])) == 3
     assert Sampler(SAMPLES, quick(), Augmentation(), 3).variants(SAMPLES[0]) == [IDENTITY]
+
+
+def test_where_all_slices_are_empty_one_of_those_is_drawn() -> None:
+    """As of pseudo-labels whose objects are smaller than a pixel of a student's grid."""
+    draw = Sampler([sample("small", 1), sample("small", 2)], quick(), POLICY, None).draw(0, 0)
+    assert (draw.structure, draw.sample.dataset) == ("", "small")

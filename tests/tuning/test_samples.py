@@ -94,3 +94,16 @@ def test_of_overlapping_classes_the_later_one_counts() -> None:
     labels = np.zeros((2, 1, 3), np.uint8)
     labels[0, 0, :2], labels[1, 0, 1:] = 1, 4
     assert class_map(labels).tolist() == [[1, 2, 2]]
+
+
+def test_labels_that_were_corrected_are_read_again(discs: Dataset, tmp_path: Path) -> None:
+    asked = (discs.cases[:1], quick(), card(), CLASSES, tmp_path / "out")
+    before = prepare(*asked)
+    mask = discs.cases[0].masks[0].paths[0]
+    values = np.array(Picture.open(mask))
+    values[values == 2] = 0
+    Picture.fromarray(values).save(mask)
+    after = prepare(*asked)
+    assert set(before[0].areas) == {"liver", "spleen"}
+    assert set(after[0].areas) == {"liver"}
+    assert not (after.class_map(after[0]) == 2).any()

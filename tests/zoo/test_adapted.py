@@ -131,3 +131,11 @@ def test_an_adapter_that_comes_with_anytomy_has_an_id(
     assert found.stands_in_for == ("litemedsam",)
     assert model_ids().index("litemedsam-click") == model_ids().index("litemedsam") + 1
     assert replace(found, id="x").base_id == "litemedsam"
+
+
+def test_a_folder_may_have_a_plus_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "a run" / "heart+liver")
+    for reference in (str(folder), f"litemedsam+{folder}"):
+        assert card(reference).base_id == "litemedsam"
+    monkeypatch.chdir(folder.parent)
+    assert card("heart+liver").base_id == "litemedsam"

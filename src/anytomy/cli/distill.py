@@ -10,7 +10,10 @@ import typer
 from anytomy.cli import training
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anytomy.distill.run import DistillResult
+    from anytomy.tuning.evaluate import Change
 
 
 def distill(
@@ -172,14 +175,23 @@ def _summary(result: DistillResult) -> dict[str, Any]:
     }
 
 
+def _title(baseline: str, changes: Sequence[Change]) -> str:
+    from anytomy.distill.run import BASELINE_TITLES
+    from anytomy.evaluation.bench.classes import WITHOUT_PROMPT
+
+    if baseline == "teacher" and all(change.prompts[0] == WITHOUT_PROMPT for change in changes):
+        return "teacher, no prompt"  # one with classes gets no boxes
+    return BASELINE_TITLES.get(baseline, baseline)
+
+
 def _render(console: Any, result: DistillResult, page: Path) -> None:
-    from anytomy.distill.run import BASELINE_TITLES, why_alone
+    from anytomy.distill.run import why_alone
 
     for each in result.rounds:
         used = "" if each["used"] else "; too few, so nothing of it is learned"
         console.print(f"{each['name']}: {each['accepted']:,} of {each['objects']:,} objects accepted{used}")
     if result.changes:
-        titled = {BASELINE_TITLES.get(name, name): each for name, each in result.changes.items()}
+        titled = {_title(name, each): each for name, each in result.changes.items()}
         console.print(training.changes_table(titled, before="it", after="student"))
     if result.taught == "few":
         console.print(f"{why_alone(result.rounds)}: this is the student of the labelled cases alone")

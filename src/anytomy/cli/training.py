@@ -49,14 +49,17 @@ def runtime_of(
     """Where and how fast a training runs, as typed: memory and disk in GB.
 
     Raises:
-        OptionError: There is no such precision.
+        OptionError: There is no such precision, or a number is none.
     """
     from anytomy.core.errors import OptionError
+    from anytomy.tuning.checks import check_range
     from anytomy.tuning.plan import PRECISIONS
     from anytomy.tuning.run import Runtime
 
     if precision not in PRECISIONS:
         raise OptionError(f"expected a precision of {', '.join(PRECISIONS)}, got {precision!r}")
+    check_range("GB of memory", memory, 0.001, 1e6)
+    check_range("GB on disk", disk, 0, 1e6)
     return Runtime(
         device=device,
         threads=threads,
@@ -64,6 +67,13 @@ def runtime_of(
         disk=int(disk * 1e9),
         precision=precision,
     )
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that speaks, of those that `accelerate launch` started."""
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
 
 
 def change_row(change: Change) -> dict[str, Any]:

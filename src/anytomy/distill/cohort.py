@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import AnytomyWarning, OptionError
 from anytomy.tuning.cohort import cohort, ranked
 
 if TYPE_CHECKING:
@@ -85,12 +86,19 @@ def distill_cohort(config: DistillConfig) -> DistillCohort:
     seen = cohort(config.asked)
     everything = cohort(replace(config.asked, train=None))
     known = {_key(case) for case in seen.train}
-    alone = () if config.images is None else _images(Path(config.images), (*everything.train, *seen.test))
+    alone = () if config.images is None else _images(Path(config.images), config.data)
     held = _validation(seen.train, config)
     return DistillCohort(
         labelled=tuple(case for case in seen.train if (case.dataset, case.patient) not in held),
         validate=tuple(case for case in seen.train if (case.dataset, case.patient) in held),
-        unlabelled=(*(case for case in everything.train if _key(case) not in known), *alone),
+        unlabelled=(
+            *(
+                case
+                for case in everything.train
+                if _key(case) not in known and (case.dataset, case.patient) not in held
+            ),
+            *alone,
+        ),
         test=seen.test,
         classes=seen.classes,
         splits=seen.splits,
@@ -101,7 +109,7 @@ def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
     """Refuse a teacher, or a guide, that was trained on test patients; say what else it has seen.
 
     Returns:
-        A line where the teacher saw labels that count as unlabelled here.
+        Lines on what the teacher saw: labels that count as unlabelled here, data sets as a whole.
 
     Raises:
         OptionError: The training data of its adapter includes test cases.
@@ -111,43 +119,68 @@ def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
         data = card.adapter.card.data
     elif card.student is not None:
         data = card.student.card.data
-    seen = _patients_of(data, {case.dataset for case in (*group.test, *group.unlabelled)})
-    leaked = [case for case in group.test if (case.dataset, case.patient) in seen]
+    names = {case.dataset for case in (*group.test, *group.unlabelled)}
+    seen = _patients_of(data, names, ("train", "validate", "labelled"))
+    touched = seen | _patients_of(data, names, ("unlabelled",))  # a student has learned from their images
+    leaked = [case for case in group.test if (case.dataset, case.patient) in touched]
     if leaked:
         shown = ", ".join(case.id for case in leaked[:3]) + (" ..." if len(leaked) > 3 else "")
         raise OptionError(
             f"{card.title} was trained on {len(leaked)} test cases: {shown}",
             hint="tune it with the same --data, --fold and --seed, or choose another teacher",
         )
+    lines = _exposed(card, {case.dataset for case in group.test} - set(data))
     more = [case for case in group.unlabelled if (case.dataset, case.patient) in seen]
-    if not more:
-        return []
+    if more:
+        lines.append(
+            f"{card.title} has seen labels of {len(more)} cases that count as unlabelled here, or of their"
+            " patients: the comparison with the student on the labelled cases alone is not even"
+        )
+    return lines
+
+
+def _exposed(card: ModelCard, names: Collection[str]) -> list[str]:
+    """Lines on data sets that a published model was trained on, whose cases nobody can tell apart."""
+    from anytomy.datasets.registry import card as data_card
+    from anytomy.evaluation.exposure import POSSIBLY, SEEN, exposure
+
+    found = {name: exposure(card, data_card(name)) for name in sorted(names)}
     return [
-        f"{card.title} has seen labels of {len(more)} cases that count as unlabelled here: the comparison"
-        " with the student on the labelled cases alone is not even"
+        f"{card.title} may have seen test patients of {name}: {each.why}"
+        for name, each in found.items()
+        if each.state in (SEEN, POSSIBLY)
     ]
 
 
-def _images(folder: Path, cases: Sequence[Case]) -> tuple[Case, ...]:
-    """The images of a folder as cases without labels, but for those of other cases.
+def _images(folder: Path, data: Sequence[str]) -> tuple[Case, ...]:
+    """The images of a folder as cases without labels, but for those of the data sets, tested or not.
 
     Raises:
         OptionError: There is no such folder, or nothing in it.
     """
     from anytomy.datasets.case import Case, ImageRef
+    from anytomy.datasets.dataset import open_dataset
+    from anytomy.io.read import is_image
 
     if not folder.is_dir():
         raise OptionError(f"expected a folder with images without labels, got {folder}")
-    known = {case.image.path.resolve() for case in cases}
+    known = {case.image.path.resolve() for name in dict.fromkeys(data) for case in open_dataset(name)}
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     new = [path for path in shown if path.resolve() not in known]
-    made = tuple(Case(IMAGES, path.name, path.name, ImageRef(path), ()) for path in new)
+    others = [path.name for path in new if not is_image(path)]
+    made = tuple(Case(IMAGES, p.name, p.name, ImageRef(p), ()) for p in new if p.name not in others)
     if not made:
         raise OptionError(f"expected images without labels in {folder}, but there are none")
+    if others:
+        named = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
+        message = f"{len(others)} in {folder} are no images and are left out: {named}"
+        warnings.warn(message, AnytomyWarning, stacklevel=2)
     return made
 
 
-def _patients_of(data: Mapping[str, Any], names: Collection[str]) -> set[tuple[str, str]]:
+def _patients_of(
+    data: Mapping[str, Any], names: Collection[str], groups: Sequence[str]
+) -> set[tuple[str, str]]:
     """Data set and patient of what a model says that it was trained on: it names cases."""
     from anytomy.datasets.dataset import open_dataset
 
@@ -155,7 +188,7 @@ def _patients_of(data: Mapping[str, Any], names: Collection[str]) -> set[tuple[s
     for name, parts in data.items():
         if name not in names:
             continue
-        seen = {case for part in ("train", "validate", "labelled") for case in parts.get(part, ())}
+        seen = {case for part in groups for case in parts.get(part, ())}
         found |= {(name, case.patient) for case in open_dataset(name) if case.id in seen}
     return found
 

@@ -36,15 +36,16 @@ class DistillConfig:
         data: Ids of data sets.
         recipe: See `recipes.registry`.
         student: A network of `models.students.registry`, or `nnunet`.
-        labels: Labelled cases that it may see, whole patients; all of the training split where None. The rest
-            of the training split counts as unlabelled.
+        labels: Labelled cases that it may see, patient by patient; all of the training split where None. The
+            rest of the training split counts as unlabelled, but for other cases of patients that validate.
         unlabelled: Most unlabelled cases that the teacher is asked about, evenly spread; all, or as many as
             time allows, where None.
         images: Folder of images without labels, which count as unlabelled too: files, or folders with a DICOM
             series. None of them may be of a test patient; nobody can check that here.
         guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
             teacher in the first round in place of the student of the labelled cases; none where None.
-        boxes: Labels are only seen as the boxes of their objects.
+        boxes: Labels that are trained on are only seen as the boxes of their objects; those that choose the
+            best step (`validate`), and those of the baselines, are seen in full.
         classes: Structures to learn, in the order of channels; all that are labelled where empty.
         dims: `2` (pictures and slices), `3` (volumes) or `auto`.
         size: Long side of a picture on the student's grid; slices and volumes keep their spacing.

@@ -37,7 +37,7 @@ def draw_curve(session: Session, plan: DistillPlan) -> None:
         one = replace(
             config,
             labels=count,
-            unlabelled=session.most,
+            unlabelled=session.most or None,
             student=session.network,
             curve=(),
             baselines=("few",),

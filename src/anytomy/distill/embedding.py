@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from anytomy.core.intensity import choose_policy
 from anytomy.distill.task import StudentBatch
 from anytomy.evaluation.simulators import seeded
-from anytomy.tuning.prepared import mapped, name_of, quietly_read, spread, write_array
+from anytomy.tuning.prepared import PREPARED, mapped, name_of, quietly_read, spread, write_array
 from anytomy.volumes.slices import Slices
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def deepest_module(model: nn.Module, image: Tensor) -> tuple[nn.Module, int]:
 
 def _embeddings(session: Session, case: Case) -> tuple[list[int], NDArray[np.float16]]:
     """Numbers of slices and their embeddings `(n, channels, rows, columns)`, of the picture alone."""
-    path: Path = session.folder / "prepared" / "embeddings" / f"{name_of(case)}.npy"
+    path: Path = session.folder / PREPARED / "embeddings" / f"{name_of(case)}.npy"
     depth = int(session.stock.picture(case).shape[1])
     numbers = spread(range(depth), _MOST_SLICES)
     if not path.is_file():

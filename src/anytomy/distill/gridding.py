@@ -16,6 +16,8 @@ from anytomy.tuning.prepared import quietly_read, spread
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from anytomy.core.image import Image
     from anytomy.datasets.case import Case
     from anytomy.distill.config import DistillConfig
@@ -78,14 +80,14 @@ def chosen_sight(
             f"a student has one intensity policy, but these images need {' and '.join(intensities)}",
             hint="choose one with --intensity",
         )
-    looks = [_looked(image, config.axis) for image in images]
     if volumes:
-        grid, why = _of_volumes(config, looks, multiple)
+        grid, why = _of_volumes(config, images, multiple)
     elif config.dims == "3":
         raise OptionError("expected volumes for a 3D student, got pictures", hint="use --dims 2")
     else:
-        grid, why = _of_pictures(config, looks, multiple), "pictures"
-    levels = [grid.levels(image, intensities[0], config.axis) for image in images]
+        grid, why = _of_pictures(config, images, multiple), "pictures"
+    axis = config.axis if volumes else "z"
+    levels = [grid.levels(image, intensities[0], axis) for image in images]
     means = [np.mean([each[c].mean() for each in levels]) for c in range(grid.colours)]
     stds = [np.mean([each[c].std() for each in levels]) for c in range(grid.colours)]
     grid = replace(
@@ -96,7 +98,8 @@ def chosen_sight(
     return Sight(grid, intensities[0], volumes, why)
 
 
-def _of_pictures(config: DistillConfig, looks: Sequence[_Look], multiple: int) -> StudentGrid:
+def _of_pictures(config: DistillConfig, images: Sequence[Image], multiple: int) -> StudentGrid:
+    looks = [_looked(image, "z", 2) for image in images]
     size = min(config.size, max(max(look.size) for look in looks))
     shapes = [[n * size / max(look.size[1:]) for n in look.size[1:]] for look in looks]
     patch = tuple(_up(max(shape[axis] for shape in shapes), multiple) for axis in range(2))
@@ -104,16 +107,16 @@ def _of_pictures(config: DistillConfig, looks: Sequence[_Look], multiple: int) -
     return StudentGrid(2, colours, patch, size=size)
 
 
-def _of_volumes(config: DistillConfig, looks: Sequence[_Look], multiple: int) -> tuple[StudentGrid, str]:
-    spacing = np.median([look.spacing for look in looks], axis=0)
-    sizes = np.array([np.multiply(look.size, look.spacing) for look in looks])  # mm
-    longest = np.median(sizes[:, 1:].max(axis=1) / spacing[1:].min())
-    spacing = spacing * (1.0, *(max(longest / config.size, 1.0),) * 2)
+def _of_volumes(config: DistillConfig, images: Sequence[Image], multiple: int) -> tuple[StudentGrid, str]:
+    spacing, sizes = _seen(config, images, 3)
     shape = np.median(sizes / spacing, axis=0)
     uneven = spacing.max() / spacing.min()
     voxels = math.prod(_up(n, multiple) for n in shape)
     fits = voxels <= _MOST_VOXELS and uneven <= _MOST_UNEVEN
     dims = int(config.dims) if config.dims != "auto" else 3 if fits else 2
+    if dims == 2:
+        spacing, sizes = _seen(config, images, 2)
+        shape = np.median(sizes / spacing, axis=0)
     size = " x ".join(f"{n:.0f}" for n in shape[::-1])
     why = f"volumes of {size}, " + ("seen whole" if dims == 3 and fits else "slice by slice")
     if dims == 3 and not fits:
@@ -122,12 +125,23 @@ def _of_volumes(config: DistillConfig, looks: Sequence[_Look], multiple: int) ->
     most = _LONGEST_3D if dims == 3 else config.size
     patch = tuple(min(_up(n, multiple), _up(most, multiple)) for n in largest)
     kept = tuple(round(float(mm), 4) for mm in spacing[3 - dims :])
-    colours = 3 if any(look.is_colour for look in looks) else 1
+    colours = 3 if any(image.is_colour for image in images) else 1
     return StudentGrid(dims, colours, patch, spacing_mm=kept), why
 
 
-def _looked(image: Image, axis: str) -> _Look:
-    view = StudentGrid(2, 1, (1, 1)).view(image, axis if image.is_volume else "z")
+def _seen(
+    config: DistillConfig, images: Sequence[Image], dims: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance of voxels, and sizes in mm, of slices, rows and columns as such a student sees them."""
+    looks = [_looked(image, config.axis, dims) for image in images]
+    spacing = np.median([look.spacing for look in looks], axis=0)
+    sizes = np.array([np.multiply(look.size, look.spacing) for look in looks])
+    longest = np.median(sizes[:, 1:].max(axis=1) / spacing[1:].min())
+    return spacing * (1.0, *(max(longest / config.size, 1.0),) * 2), sizes
+
+
+def _looked(image: Image, axis: str, dims: int) -> _Look:
+    view = StudentGrid(dims, 1, (1,) * dims).view(image, axis)
     z, y, x = (view.size[i] for i in (2, 1, 0))
     a, b, c = (image.geometry.spacing_xyz_mm[i] for i in reversed(view.axes))
     return _Look(image.is_colour, (z, y, x), (a, b, c))

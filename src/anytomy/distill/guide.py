@@ -17,6 +17,7 @@ from anytomy.core.view import SliceView
 from anytomy.distill.prior import prior_masks
 from anytomy.distill.pseudo.asking import FLIPS, steps
 from anytomy.distill.pseudo.teacher import Pictures
+from anytomy.predict.student.run import student_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 _PLAIN = (False, False)
 
 
-def check_guide(card: ModelCard, classes: Sequence[str]) -> None:
-    """Refuse a guide that does not find the classes.
+def check_guide(card: ModelCard, classes: Sequence[str], what: str = "guide") -> None:
+    """Refuse a guide, or a teacher with classes, that does not find the classes.
 
     Raises:
         OptionError: With what is missing.
@@ -40,7 +41,7 @@ def check_guide(card: ModelCard, classes: Sequence[str]) -> None:
     missing = [name for name in classes if name not in card.classes]
     if missing:
         raise OptionError(
-            f"expected a guide that finds {', '.join(classes)}, but {card.title} knows no {missing[0]}",
+            f"expected a {what} that finds {', '.join(classes)}, but {card.title} knows no {missing[0]}",
             hint="tune one on the same labels with `anytomy tune --mode semantic`",
         )
 
@@ -65,6 +66,8 @@ def guide_finder(
 
     def find(case: Case, image: Image) -> NDArray[np.float32]:
         view = SliceView.canonical(image.geometry, axis if image.is_volume else "z")
+        if guide.card.student is not None:  # one of whole volumes sees axial slices, however they are stored
+            view = student_view(guide.card.student.card, image, axis)
         grey = choose_policy(image, guide.card.intensity, intensity).policy.fit(image)
         pictures = Pictures(image, view, grey)
         total = np.zeros((len(classes), *(view.size[i] for i in (2, 1, 0))), np.float32)

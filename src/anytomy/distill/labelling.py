@@ -18,6 +18,7 @@ from anytomy.distill.session import FEW
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.evaluation.simulators import Truth, seeded, simulator
 from anytomy.io.write import write_labels
+from anytomy.tuning.prepared import PREPARED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +106,7 @@ def labelled(
         return make(case, image, label) if label.accepted else None
 
     samples = session.stock.samples(
-        cases, target, session.folder / "prepared" / name, progress=session.told(f"pseudo-labels {name!r}")
+        cases, target, session.folder / PREPARED / name, progress=session.told(f"pseudo-labels {name!r}")
     )
     rows = [row for case in cases for row in read_rows(folder / f"{name_of(case)}.parquet")]
     write_objects(folder / OBJECTS, rows)

@@ -116,6 +116,8 @@ def _case_seconds(session: Session) -> tuple[float, float]:
         return looks * encode_s, looks * _seconds(classify, warm=classify)
     height, width = slices.shape
     prompt = PlanePrompt(box=(width / 4, height / 4, width * 0.75, height * 0.75))
+    if "box" not in teacher.card.prompts:
+        prompt = PlanePrompt(points=((width / 2, height / 2),))
     decode = partial(teacher.decode, teacher.encode(middle), prompt)
     answer_s = _seconds(decode, warm=decode)
     truth = labels_of(case, image, session.group.classes)

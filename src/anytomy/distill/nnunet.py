@@ -46,14 +46,14 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
         OutputError: There is no room.
     """
     group, classes = session.group, session.group.classes
-    joined = {} if taught.last is None else {s.case: s for s in taught.last.samples.all}
+    joined = set() if taught.last is None else {(s.dataset, s.case) for s in taught.last.samples.all}
     boxed = session.config.boxes
-    count, colours = 0, 1
+    count, colours = 0, session.sight.grid.colours
     for case in group.seen:
         image = quietly_read(case)
         if case in group.labelled and not boxed:
             labels = labels_of(case, image, classes)
-        elif case.id in joined:
+        elif (case.dataset, case.id) in joined:
             labels = _kept(session.folder / PSEUDO / taught.name, case, image, len(classes) + 1)
         else:
             continue
@@ -63,7 +63,7 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
             write_labels(folder / "labelsTr" / name, labels, image)
         else:
             _write_picture(folder / "labelsTr" / name, labels)
-        count, colours = count + 1, 3 if image.is_colour else 1
+        count += 1
     for case in group.test:
         image = quietly_read(case)
         _write_image(session, folder / "imagesTs", file_name(case, image), image)
@@ -108,8 +108,10 @@ def _write_image(session: Session, folder: Path, name: str, image: Image) -> Non
     if image.is_volume:
         write_map(path, image.array.astype(np.float32), image)
     else:
-        policy = IntensityPolicy.parse(session.sight.intensity)
-        _write_picture(path, policy.fit(image).apply(image.array))
+        grey = IntensityPolicy.parse(session.sight.intensity).fit(image).apply(image.array)
+        if session.sight.grid.colours == 3 and not image.is_colour:
+            grey = np.stack([grey] * 3, axis=-1)  # all files have the same channels
+        _write_picture(path, grey)
 
 
 def _write_picture(path: Path, values: NDArray[np.uint8]) -> None:

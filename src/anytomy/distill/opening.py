@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from anytomy.models.students.registry import build, multiple
 from anytomy.predict.student.grid import StudentGrid
 from anytomy.tuning.augment import Augmentation, allowed_flips
 from anytomy.tuning.plan import Plan
+from anytomy.tuning.prepared import PREPARED
 from anytomy.tuning.session import accelerator_for, chosen_device
 
 if TYPE_CHECKING:
@@ -72,10 +74,11 @@ def opened(
         sight = _sight(held["sight"])
     else:
         sight = chosen_sight(config, group.seen, card.intensity, multiple(network))
+        way.check(replace(config, dims=str(sight.grid.dims)), card)  # where `auto` chose what it refuses
     extra = way.extra(card, len(group.classes))
     guide = None if config.guide is None else _opener(config.guide, runtime)
     open_teacher = cache(_opener(config.teacher, runtime) if teacher is None else lambda: teacher)
-    pictures = folder / "prepared" / "pictures"
+    pictures = folder / PREPARED / "pictures"
     stock = Stock(pictures, sight.grid, group.classes, config.axis, sight.intensity)
 
     def fresh(extra: int) -> torch.nn.Module:
@@ -123,7 +126,8 @@ def opened(
         session.trainer = trainer(_unmeasured(config, sight.grid), validating)
         plan = planned(session, way, device)
     session.trainer = trainer(plan.training, validating)
-    session.most = plan.teacher.cases if way.work(config, group).spare else None
+    work = way.work(config, group)
+    session.most = plan.teacher.cases if work.spare else None if work.unlabelled else 0
     return session, plan
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anytomy.distill.session import Session, Weights
-    from anytomy.predict.model import Model
     from anytomy.predict.student.run import StudentModel
 
 TEST = "test"
@@ -25,7 +24,13 @@ BOXES = ("box-per-slice", "box")
 
 
 def write_bundle(
-    session: Session, folder: Path, weights: Weights, name: str, *, metrics: Mapping[str, Any]
+    session: Session,
+    folder: Path,
+    weights: Weights,
+    name: str,
+    *,
+    metrics: Mapping[str, Any],
+    alone: bool = False,
 ) -> StudentCard:
     """Write a student as it is run.
 
@@ -35,9 +40,11 @@ def write_bundle(
         weights: Of the student.
         name: `student`, `few` or `all`: what taught it.
         metrics: What was measured.
+        alone: Whether nothing of the teacher was of use, so that the student is that of the labelled cases.
     """
     config, group, sight = session.config, session.group, session.sight
     taught = {STUDENT: f"by {config.teacher}, recipe {config.recipe}", "few": "by the labelled cases alone"}
+    how = "few" if alone else name
     title = f"{config.student} for {', '.join(group.classes)}"
     card = StudentCard(
         network=session.network,
@@ -54,7 +61,7 @@ def write_bundle(
         mean=sight.grid.mean,
         std=sight.grid.std,
         title=title,
-        summary=f"{title}, taught {taught.get(name, 'by the labels of all training cases')}",
+        summary=f"{title}, taught {taught.get(how, 'by the labels of all training cases')}",
         teacher=session.teacher_facts,
         recipe=config.recipe if name == STUDENT else "",
         data=_data(session, name),
@@ -82,16 +89,18 @@ def tested(session: Session, folders: Mapping[str, Path]) -> dict[str, list[dict
     for name in wanted:
         path = session.folder / TEST / f"{name}.parquet"
         if not path.is_file():
-            model = session.teacher if name == TEACHER else _opened(session, folders[name], name)
-            rows = evaluate(
-                model, group.test, config.asked, group.classes, BOXES, progress=session.told(f"test, {name}")
-            )
+            model, asked = session.teacher, config.asked
+            if name != TEACHER:
+                model = student = _opened(session, folders[name], name)
+                asked = replace(asked, axis=student.student.axis)  # one of whole volumes has no other
+            told = session.told(f"test, {name}")
+            rows = evaluate(model, group.test, asked, group.classes, BOXES, progress=told)
             write_rows(path, [{**row, "model": name} for row in rows], METRICS, masks=True)
         found[name] = read_rows(path)
     return found
 
 
-def _opened(session: Session, folder: Path, name: str) -> Model:
+def _opened(session: Session, folder: Path, name: str) -> StudentModel:
     """A student as everybody runs it; with its teacher where it needs masks of it."""
     from anytomy.distill.prior import GuidedStudent
 

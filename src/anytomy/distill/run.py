@@ -8,14 +8,14 @@ the end `prepared/` (pictures and targets on the student's grid), and in the end
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anytomy.core.errors import OptionError
 from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.distill.config import NNUNET
 from anytomy.distill.curve import draw_curve
@@ -23,12 +23,14 @@ from anytomy.distill.guide import check_guide
 from anytomy.distill.pseudo.trial import TRIAL
 from anytomy.tuning import record
 from anytomy.tuning.checks import check_installed
+from anytomy.tuning.cohort import warn_of_unlabelled
+from anytomy.tuning.prepared import clear
 from anytomy.tuning.run import Progress, Runtime
 
 if TYPE_CHECKING:
     from anytomy.distill.config import DistillConfig
     from anytomy.distill.plan import DistillPlan
-    from anytomy.distill.recipes.recipe import Taught
+    from anytomy.distill.recipes.recipe import Taught, Work
     from anytomy.distill.session import Session
     from anytomy.predict.model import Model
     from anytomy.tuning.evaluate import Change
@@ -69,6 +71,8 @@ def why_alone(rounds: Sequence[Mapping[str, Any]]) -> str:
     """Why the student of the labelled cases is the result, in words, by what became of each round."""
     if any(each["used"] for each in rounds if each["name"] != TRIAL):
         return "no student that the teacher taught is better on the patients kept apart"
+    if rounds and not any(each["objects"] for each in rounds[1:]) and rounds[0]["used"]:
+        return "in unlabelled cases there was nothing that the teacher could be asked about"
     return "too few answers of the teacher were to be trusted, so nothing was learned from them"
 
 
@@ -126,6 +130,16 @@ def distill(
     runtime = runtime or Runtime()
     runtime = replace(runtime, threads=runtime.threads or available_cores())
     group = distill_cohort(config)
+    work = way.work(config, group)
+    _refuse_ignored(config, work)
+    if config.guide is not None and card.classes:
+        raise OptionError(
+            f"--guide is for teachers of boxes, and {card.title} finds {', '.join(card.classes)} by itself",
+            hint="leave --guide out",
+        )
+    warn_of_unlabelled((*group.labelled, *group.validate), group.classes)
+    if card.classes and (work.spare or way.extra(card, len(group.classes))):
+        check_guide(card, group.classes, "teacher")
     warnings = check_teacher(card, group)
     facts = {
         "teacher": card.id,
@@ -142,6 +156,9 @@ def distill(
     held = record.earlier(folder, config.to_dict(), facts, schema=SCHEMA, others=others)
     if held is not None and held.get("finished"):
         return _finished(folder, held)
+    if held is None:
+        # What an estimate, or a start that was stopped while it measured, prepared for other options.
+        clear(folder)
     session, plan = opened(
         config,
         group,
@@ -155,7 +172,7 @@ def distill(
         progress=progress,
     )
     if say is not None:
-        for line in _said(session, plan, warnings, resumed=held is not None):
+        for line in _said(session, plan, work, warnings, resumed=held is not None):
             say(line)
     if estimate:
         return plan
@@ -169,8 +186,26 @@ def distill(
     finally:
         seconds = round(spent + time.monotonic() - started, 1)
         record.add(folder, SCHEMA, seconds=seconds)
-    shutil.rmtree(folder / "embeddings", ignore_errors=True)
+    with suppress(OSError):  # what the cache kept there is gone
+        (folder / "embeddings").rmdir()
     return replace(result, seconds=seconds)
+
+
+def _refuse_ignored(config: DistillConfig, work: Work) -> None:
+    """Refuse options that a recipe has no use for.
+
+    Raises:
+        OptionError: With the option.
+    """
+    asks = {"--unlabelled": config.unlabelled, "--guide": config.guide}
+    given = [name for name, value in asks.items() if value is not None and not work.spare]
+    if config.images is not None and not work.unlabelled:
+        given.append("--images")
+    if given:
+        recipe = f"{config.recipe} with --boxes" if config.boxes else config.recipe
+        raise OptionError(
+            f"{given[0]} has no meaning with the recipe {recipe}", hint="leave it out, or use self-prompt"
+        )
 
 
 def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillResult:
@@ -185,14 +220,16 @@ def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillRe
     if ALL in config.baselines:
         students[ALL] = session.everything()
     places = {name: folder / "students" / name / "bundle" for name in students} | {outcome.STUDENT: folder}
+    alone = taught.name == FEW
     for name, weights in students.items():
-        outcome.write_bundle(session, places[name], weights, name, metrics={})
+        outcome.write_bundle(
+            session, places[name], weights, name, metrics={}, alone=alone and name == outcome.STUDENT
+        )
     rows = outcome.tested(session, places)
     found = outcome.compared(rows, config.seed)
     record.write_json(folder / RESULTS, outcome.changes_of(found))
-    outcome.write_bundle(
-        session, folder, taught.weights, outcome.STUDENT, metrics={"test": outcome.changes_of(found)}
-    )
+    measured = {"test": outcome.changes_of(found)}
+    outcome.write_bundle(session, folder, taught.weights, outcome.STUDENT, metrics=measured, alone=alone)
     if config.student == NNUNET:
         from anytomy.distill.nnunet import write_dataset
 
@@ -202,7 +239,7 @@ def _concluded(session: Session, plan: DistillPlan, taught: Taught) -> DistillRe
     timed = outcome.timed(session, folder)
     summary = {"taught": taught.name, "rounds": [dict(each) for each in taught.rounds]}
     record.add(folder, SCHEMA, speed=timed, result=summary, finished=record.now())
-    shutil.rmtree(folder / "prepared", ignore_errors=True)
+    clear(folder)
     return DistillResult(folder, plan, taught.name, taught.rounds, 0.0, found)
 
 
@@ -248,24 +285,31 @@ def _record(
     }
 
 
-def _said(session: Session, plan: DistillPlan, warnings: list[str], *, resumed: bool) -> list[str]:
+def _said(
+    session: Session, plan: DistillPlan, work: Work, warnings: list[str], *, resumed: bool
+) -> list[str]:
     """What is going to happen, and what it costs, in lines."""
     config, group, sight = session.config, session.group, session.sight
     seen = "boxes" if config.boxes else "labels"
+    by = " by their full labels" if config.boxes and group.validate else ""
     labelled = ", ".join(case.id for case in (*group.labelled, *group.validate)[:8])
     more = "" if len(group.labelled) + len(group.validate) <= 8 else ", ..."
     lines = [
         f"{config.teacher} teaches {session.network} in {sight.grid.dims}D ({sight.why}), recipe"
         f" {config.recipe}: {', '.join(group.classes)}",
         f"{seen} of {len(group.labelled) + len(group.validate)} cases are seen ({labelled}{more}),"
-        f" {len(group.validate)} of them choose the best step; {len(group.unlabelled)} count as unlabelled,"
-        f" {len(group.test)} are for the test",
+        f" {len(group.validate)} of them choose the best step{by}; {len(group.unlabelled)} count as"
+        f" unlabelled, {len(group.test)} are for the test",
         *(f"{name}: {where}" for name, where in group.splits.items()),
         *warnings,
     ]
     if not group.validate:
         lines.append("no patient is kept apart to validate: the last weights are taken, not the best")
-    if len(session.asked) < len(group.unlabelled):
+    if work.spare and not group.unlabelled:
+        lines.append("nothing counts as unlabelled: --labels N leaves some, --images DIR adds some")
+    if group.unlabelled and not work.unlabelled:
+        lines.append(f"the recipe {config.recipe} learns nothing from unlabelled cases")
+    elif len(session.asked) < len(group.unlabelled):
         lines.append(
             f"the teacher is asked about {len(session.asked)} of {len(group.unlabelled)} unlabelled cases"
             + ("" if config.unlabelled else ", as time allows")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from anytomy.core.errors import DatasetError
 from anytomy.distill.guide import guide_finder
 from anytomy.distill.prior import prior_levels
 from anytomy.distill.samples import Samples, Stock, Target, labels_of
@@ -22,7 +23,7 @@ from anytomy.distill.training import Trainer
 from anytomy.distill.views import averaged
 from anytomy.predict.student.windows import as_network, probabilities
 from anytomy.tuning.augment import Augmentation, allowed_flips
-from anytomy.tuning.prepared import spread
+from anytomy.tuning.prepared import PREPARED, spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +91,20 @@ class Session:
 
     @cached_property
     def labelled(self) -> Samples:
-        """The labelled cases with their labels."""
-        return self.with_labels(self.group.labelled, "reading labels")
+        """The labelled cases with their labels.
+
+        Raises:
+            DatasetError: There is no object in any of them.
+        """
+        found = self.with_labels(self.group.labelled, "reading labels")
+        if not any(sample.areas for sample in found.all):
+            cases = ", ".join(case.id for case in self.group.labelled[:3])
+            raise DatasetError(
+                f"expected objects of {', '.join(self.group.classes)} in the labelled cases, but there are"
+                f" none in {cases}",
+                hint="give more --labels, another --seed, or a larger --size where objects are small",
+            )
+        return found
 
     def with_labels(self, cases: Sequence[Case], what: str) -> Samples:
         """Cases with their own labels."""
@@ -99,7 +112,7 @@ class Session:
         return self.stock.samples(
             cases,
             lambda case, image: Target(labels_of(case, image, classes)),
-            self.folder / "prepared" / "labels",
+            self.folder / PREPARED / "labels",
             progress=self.told(what),
         )
 
@@ -125,7 +138,7 @@ class Session:
         def masks(image: Image) -> NDArray[np.uint8]:
             return prior_levels(self.teacher, image, self.sight, self.config, self.group.classes)
 
-        stock = replace(self.stock, folder=self.folder / "prepared" / "guided", masks=masks)
+        stock = replace(self.stock, folder=self.folder / PREPARED / "guided", masks=masks)
         trainer = replace(self.trainer, network=lambda: self.fresh(self.extra))
         made = replace(self, stock=stock, trainer=trainer)
         if self.group.validate:

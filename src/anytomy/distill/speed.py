@@ -27,7 +27,8 @@ def speed(student: StudentModel, teacher: Model, *, threads: int, repeats: int =
 
     Both are asked by turns, so that whatever else the machine does slows both; medians are given. Of the
     teacher only the image encoder counts, which is what every slice costs before the first prompt. Windows
-    overlap, and a student of volumes is timed on one depth of its window and divided by its slices.
+    overlap. What a student of the recipe `prior` needs of its teacher is not in its time, and a student of
+    volumes is timed on one depth of its window and divided by its slices.
 
     Args:
         student: The student.
@@ -62,6 +63,7 @@ def speed(student: StudentModel, teacher: Model, *, threads: int, repeats: int =
         "picture": [SIDE, SIDE],
         "student_ms": round(student_ms / depth, 3),
         "teacher_encoder_ms": round(teacher_ms, 3),
+        "masks_of_the_teacher": student.student.extra,
         "threads": threads,
         "repeats": repeats,
     }

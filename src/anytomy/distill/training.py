@@ -153,11 +153,11 @@ class Trainer:
             for key, value in loop.run().items()
             if key.startswith(_MODEL)
         }
-        with atomic_path(folder / WEIGHTS) as temporary:
-            save_file(kept, temporary)
         state = loop.state
         history = {"losses": state.losses, "validations": state.validations, "best_step": state.best_step}
         record.write_json(folder / HISTORY, history)
+        with atomic_path(folder / WEIGHTS) as temporary:  # the last: they say that both are there
+            save_file(kept, temporary)
         (folder / checkpoint.FILE).unlink(missing_ok=True)
         return kept
 
@@ -182,6 +182,7 @@ def validated(model: nn.Module, grid: StudentGrid, held: Samples) -> Validation:
         for number, name in enumerate(classes):
             wanted = shares[number] > 127
             if wanted.any():
-                values[name].append((sample.patient, dice(found == number + 1, wanted)))
+                patient = f"{sample.dataset} {sample.patient}"
+                values[name].append((patient, dice(found == number + 1, wanted)))
     means = {name: float(np.mean(list(patient_means(each).values()))) for name, each in values.items()}
     return Validation(float(np.mean(list(means.values()))) if means else float("nan"), means)

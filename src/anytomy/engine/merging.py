@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 from anytomy.core.errors import ModelError, OptionError
 from anytomy.engine.loading import load_tuned
-from anytomy.io.atomic import atomic_path
+from anytomy.io.atomic import write_bytes
 from anytomy.zoo import checksum, store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import Tensor
 
     from anytomy.zoo.card import ModelCard
 
@@ -57,13 +60,19 @@ def merge_model(card: ModelCard, path: Path) -> Path:
     weights = store.ensure(card.base_id)
     model = merge(load_tuned(card, weights, card.weights.sha256 or checksum.sha256_of(weights)))
     state = {name: tensor.contiguous() for name, tensor in to_original(model.state_dict()).items()}
-    with atomic_path(path) as temporary:
-        if path.suffix.lower() == ".pth":
-            import torch
-
-            torch.save(state, temporary)
-        else:
-            from safetensors.torch import save_file
-
-            save_file(state, temporary)
+    write_bytes(path, _content(state, path.suffix.lower()))
     return path
+
+
+def _content(state: dict[str, Tensor], ending: str) -> bytes:
+    """The file; in memory, since neither library says what the system says of a disk that is full."""
+    if ending == ".pth":
+        import torch
+
+        file = io.BytesIO()
+        torch.save(state, file)
+        return file.getvalue()
+    from safetensors.torch import save
+
+    content: bytes = save(state)
+    return content

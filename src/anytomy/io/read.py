@@ -126,6 +126,15 @@ def read(
     raise _unknown(path, head)
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file, or a folder, looks like what `read` reads; only its first bytes are looked at."""
+    try:
+        head = _head(path)
+    except ImageReadError:
+        return False
+    return any(reader.matches(path, head) for reader in _readers())
+
+
 def _head(path: Path) -> bytes:
     """First bytes of a file; empty for a folder."""
     try:

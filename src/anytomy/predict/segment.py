@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import OptionError, PromptError
+from anytomy.core.errors import AnytomyWarning, OptionError, PromptError
 from anytomy.core.intensity import IntensityPolicy, choose_policy
 from anytomy.core.prediction import ClassLabel
 from anytomy.core.prompt import numbered
@@ -233,9 +234,22 @@ def check_request(
             from anytomy.predict.student.run import student_view
 
             view = student_view(card.student.card, image, axis)
+        _warn_of_other_slices(card, image, axis)
         return _class_request(card.classes, image, view, zoom, carry, combine)
     tracks = [place(image, prompt, view, axis) for prompt in asked]
     return Request(asked, view, tracks, Zoom.parse(zoom), carry, recipes(asked, combine))
+
+
+def _warn_of_other_slices(card: ModelCard, image: Image, axis: str) -> None:
+    """Say that an adapter has learned classes in slices along another axis."""
+    learned = axis if card.adapter is None else card.adapter.card.training.get("axis", axis)
+    if image.is_volume and learned != axis:
+        warnings.warn(
+            f"{card.title} was tuned on slices along the axis {learned} of its files, and {image.name} is"
+            f" segmented along {axis}; give --axis {learned} if it lies as they did",
+            AnytomyWarning,
+            stacklevel=4,
+        )
 
 
 def _class_request(

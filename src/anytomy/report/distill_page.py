@@ -11,7 +11,7 @@ from anytomy.report.bench_page import NOT_A_DEVICE
 from anytomy.report.bench_text import CENT, NONE, counted, estimate, number
 from anytomy.report.distill_method import method
 from anytomy.report.distill_plots import Trade, trade_plot
-from anytomy.report.distill_results import ALL, FEW, NAMES, STUDENT, TEACHER, DistillResults, curve
+from anytomy.report.distill_results import ALL, FEW, STUDENT, TEACHER, DistillResults, curve
 from anytomy.report.distill_review import pseudo_labels
 from anytomy.report.html import Column, Html, page, table, tag
 from anytomy.report.plots import Series, Strip, curves_plot, distribution
@@ -29,11 +29,7 @@ _MEAN = "mean of structures"
 # More lines than these hide each other; beyond, their mean is drawn alone.
 _MOST_TRADES = 5
 _MOST_LOSSES = 10
-_BESIDE = {
-    FEW: "the student of the labelled cases alone",
-    ALL: "the student of all labels",
-    TEACHER: "the teacher with perfect boxes",
-}
+_BESIDE = (FEW, ALL, TEACHER)
 
 
 def write_distill_page(folder: Path) -> Path:
@@ -105,6 +101,8 @@ def _lead(results: DistillResults) -> list[Html]:
     said = [
         sentence for model in _BESIDE if model in results.models for sentence in _verdicts(results, model)
     ]
+    if (run.get("speed") or {}).get("masks_of_the_teacher"):
+        said.insert(0, "Speed: none is gained, since it needs its teacher's masks of every slice.")
     if results.speed_gained > 0:
         said.insert(0, _speed_sentence(results))
     if said:
@@ -117,20 +115,20 @@ def _lead(results: DistillResults) -> list[Html]:
 def _verdicts(results: DistillResults, model: str) -> list[str]:
     """How the student stands to something else, in sentences that claim no more than the interval."""
     found = results.against[model]
-    return [_verdict(change, model) for change in found if change.structure == MEAN] or [
-        _verdict(change, model) for change in found
-    ]
+    means = [change for change in found if change.structure == MEAN]
+    return [_verdict(results, change, model) for change in means or found]
 
 
-def _verdict(change: Change, model: str) -> str:
+def _verdict(results: DistillResults, change: Change, model: str) -> str:
     difference = change.result.difference
     what = f"{change.dataset}{', ' + change.structure if change.structure else ''}"
-    text = f"{what}: mean Dice {number(change.after.mean)}; {_BESIDE[model]} {number(change.before.mean)}"
+    beside = f"the {results.names[model]} {number(change.before.mean)}"
+    text = f"{what}: mean Dice {number(change.after.mean)}; {beside}"
     if difference.patients < 2:
         return f"{text}; too few patients to say more."
     better, worse = difference.low > 0, difference.high < 0
     word = "better" if better else "worse" if worse else "no clear difference"
-    if model == TEACHER and worse:
+    if model == TEACHER and worse and results.boxed:
         word = "worse than with boxes that somebody draws"
     if model == FEW:
         word = "distillation helped" if better else "distillation hurt" if worse else word
@@ -159,7 +157,7 @@ def _speed_sentence(results: DistillResults) -> str:
 def _kept(results: DistillResults) -> list[Html]:
     means = results.means
     order = [model for model in (TEACHER, STUDENT, ALL, FEW) if model in means]
-    columns = [Column("data set"), Column("structure"), *(Column(NAMES[m], True) for m in order)]
+    columns = [Column("data set"), Column("structure"), *(Column(results.names[m], True) for m in order)]
     if TEACHER in means:
         columns.append(Column("kept of the teacher", True))
     rows = []
@@ -169,11 +167,13 @@ def _kept(results: DistillResults) -> list[Html]:
             there = means[TEACHER].get(key)
             cells.append(f"{100 * interval.mean / there.mean:.0f} %" if there and there.mean > 0 else NONE)
         rows.append([key[0], key[1] or tag("strong", _MEAN), *cells])
-    caption = (
-        f"Mean Dice of test patients with a bootstrap interval of {CENT} over patients. The teacher is given"
-        " a tight box around each object, in volumes on each slice, which the label tells: nobody has those"
-        " for nothing. The students are given the image alone."
+    given = (
+        "The teacher is given a tight box around each object, in volumes on each slice, which the label"
+        " tells: nobody has those for nothing. The students are given the image alone."
     )
+    if not results.boxed:
+        given = "All are given the image alone."
+    caption = f"Mean Dice of test patients with a bootstrap interval of {CENT} over patients. {given}"
     return [*_trade(results), table(caption, columns, rows, grouped=True)]
 
 
@@ -188,10 +188,12 @@ def _trade(results: DistillResults) -> list[Html]:
             both = [s for s in both if s == MEAN]
         trades = [Trade(s or _MEAN, teacher[dataset, s], student[dataset, s]) for s in both]
         if trades:
-            plot = trade_plot(trades, results.speed_gained, f"Dice over speed in {dataset}")
+            who = results.names[TEACHER]
+            plot = trade_plot(trades, results.speed_gained, f"Dice over speed in {dataset}", teacher=who)
+            drawn = " and the time of whoever draws the boxes are" if results.boxed else " is"
             note = (
-                f"{dataset}: from the teacher with perfect boxes to the student. Bars are intervals of {CENT}"
-                " over patients; the teacher's decoder and the time of whoever draws the boxes are left out."
+                f"{dataset}: from the {who} to the student. Bars are intervals of {CENT} over patients; the"
+                f" teacher's decoder{drawn} left out."
             )
             figures.append(tag("figure", plot, tag("figcaption", note)))
     return figures
@@ -207,7 +209,7 @@ def _compared(results: DistillResults) -> list[Html]:
     ]
     rows = []
     for model in (m for m in _BESIDE if m in results.models):
-        rows += [_comparison(change, model) for change in results.against[model]]
+        rows += [_comparison(results, change, model) for change in results.against[model]]
     rows.sort(key=lambda row: row[0])
     caption = (
         f"Difference of Dice by patient, the student's less the other's, with a bootstrap interval of {CENT};"
@@ -217,11 +219,11 @@ def _compared(results: DistillResults) -> list[Html]:
     return [table(caption, columns, rows, grouped=True)] if rows else []
 
 
-def _comparison(change: Change, model: str) -> list[str | Html]:
+def _comparison(results: DistillResults, change: Change, model: str) -> list[str | Html]:
     few = change.result.difference.patients < LEAST_PAIRS
     return [
         change.dataset,
-        NAMES[model],
+        results.names[model],
         change.structure or tag("strong", _MEAN),
         f"{change.result.difference.patients:,}",
         str(estimate(change.result.difference, signed=True)),
@@ -234,7 +236,7 @@ def _patients(results: DistillResults) -> list[Html]:
     held = {model: results.patients(model) for model in results.models}
     means = results.means
     strips = [
-        Strip(NAMES[model], list(held[model][key].values()), means[model][key], f"{key[0]}, {key[1]}")
+        Strip(results.names[model], list(held[model][key].values()), means[model][key], f"{key[0]}, {key[1]}")
         for key in held[STUDENT]
         for model in results.models
         if key in held[model]
@@ -255,7 +257,7 @@ def _worse(results: DistillResults) -> list[Html]:
             f"{c.structure} ({c.dataset}) {estimate(c.result.difference, signed=True)}" for c in lost
         )
         clearly = said or "no structure (an interval that holds 0 is no proof of being as good)"
-        parts.append(tag("li", f"Clearly worse than {_BESIDE[model]}: {clearly}."))
+        parts.append(tag("li", f"Clearly worse than the {results.names[model]}: {clearly}."))
     tables = []
     for model in (m for m in _BESIDE if m in results.models):
         losses = results.losses(model, _MOST_LOSSES)
@@ -263,7 +265,7 @@ def _worse(results: DistillResults) -> list[Html]:
             continue
         columns = [
             *(Column(name) for name in ("data set", "case", "structure")),
-            *(Column(NAMES[m], True) for m in results.models),
+            *(Column(results.names[m], True) for m in results.models),
             Column("difference", True),
         ]
         rows = [
@@ -274,7 +276,8 @@ def _worse(results: DistillResults) -> list[Html]:
             ]
             for each in losses
         ]
-        caption = f"Test cases in which it loses most against {_BESIDE[model]}, at most {_MOST_LOSSES}. Dice."
+        who = results.names[model]
+        caption = f"Test cases in which it loses most against the {who}, at most {_MOST_LOSSES}. Dice."
         tables.append(table(caption, columns, rows))
     return [tag("ul", *parts), *tables]
 
@@ -292,7 +295,7 @@ def _curve(runs: Sequence[DistillResults]) -> list[Html]:
             points = [(i, _overall(r, model, dataset)) for i, r in enumerate(runs) if model in r.models]
             there = [(place, interval) for place, interval in points if interval is not None]
             if there:
-                series.append(Series(NAMES[model], there))
+                series.append(Series(runs[0].names[model], there))
         for run in runs:
             change = _overall_change(run, dataset)
             if change is not None:

@@ -35,13 +35,16 @@ class Trade:
     student: Interval
 
 
-def trade_plot(trades: Sequence[Trade], gained: float, title: str) -> Html:
+def trade_plot(
+    trades: Sequence[Trade], gained: float, title: str, *, teacher: str = "teacher with perfect boxes"
+) -> Html:
     """Dice over speed: for each structure a line from the teacher to the student.
 
     Args:
         trades: Lines.
         gained: How many times faster the student is than the teacher's encoder; the x axis, logarithmic.
         title: What a reader who cannot see it is told.
+        teacher: What its end of the lines is called.
     """
     ends = [interval for t in trades for interval in (t.teacher, t.student)]
     values = [v for i in ends for v in (i.mean, i.low, i.high) if math.isfinite(v)]
@@ -58,7 +61,7 @@ def trade_plot(trades: Sequence[Trade], gained: float, title: str) -> Html:
         parts.append(tag("path", d=line, class_="grid"))
         level = px(height(tick) + 4)
         parts.append(tag("text", f"{tick:.2f}", x=_LEFT - 8, y=level, text_anchor="end", class_="small"))
-    for (x, text), who in zip(places, ("teacher with perfect boxes", "student, no prompt"), strict=True):
+    for (x, text), who in zip(places, (teacher, "student, no prompt"), strict=True):
         parts.append(tag("path", d=f"M{px(x)} {_TOP}V{_BOTTOM}", class_="grid"))
         for y, said in ((_BOTTOM + 18, f"× {text}"), (_BOTTOM + 34, who)):
             parts.append(tag("text", said, x=px(x), y=y, text_anchor="middle", class_="small"))

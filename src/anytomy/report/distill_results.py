@@ -18,6 +18,7 @@ from anytomy.distill.outcome import STUDENT, TEACHER, TEST
 from anytomy.distill.pseudo.trial import TRIAL
 from anytomy.distill.run import SCHEMA
 from anytomy.distill.session import ALL, FEW
+from anytomy.evaluation.bench.classes import WITHOUT_PROMPT
 from anytomy.evaluation.bench.summary import measured
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.evaluation.statistics import Interval, patient_means
@@ -32,7 +33,7 @@ NAMES = {
     ALL: "student of all labels",
     TEACHER: "teacher with perfect boxes",
 }
-"""What is compared, in the order of tables; all but the last run without prompts."""
+"""What is compared, in the order of tables; all but the last run without prompts, and see `names`."""
 
 # A difference below this is not told as a loss of a case.
 _LOSS = 0.02
@@ -67,7 +68,7 @@ class Tally:
         round: Name of the round.
         structure: Name.
         asked: Objects that the teacher was asked about, each slice for itself.
-        accepted: Those that the student learned from.
+        accepted: Those that were to be trusted.
         reasons: How many each rule rejected; an object may be rejected by several.
     """
 
@@ -131,6 +132,16 @@ class DistillResults:
         there = {row["model"] for row in self.rows}
         return tuple(name for name in NAMES if name in there)
 
+    @cached_property
+    def boxed(self) -> bool:
+        """Whether the teacher was judged with perfect boxes; one with classes gets none."""
+        return any(row["prompt"] != WITHOUT_PROMPT for row in self.rows_of(TEACHER))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What is compared, by its name in tables."""
+        return NAMES if self.boxed else {**NAMES, TEACHER: "teacher, no prompt"}
+
     def rows_of(self, model: str) -> list[Row]:
         """Rows of what is judged."""
         return [row for row in self.rows if row["model"] == model]
@@ -161,6 +172,8 @@ class DistillResults:
     def speed_gained(self) -> float:
         """How many times faster the student is than the teacher's encoder; NaN where not measured."""
         speed = self.run.get("speed") or {}
+        if speed.get("masks_of_the_teacher"):
+            return float("nan")  # it waits for its teacher on every slice
         if not speed.get("student_ms") or not speed.get("teacher_encoder_ms"):
             return float("nan")
         return float(speed["teacher_encoder_ms"] / speed["student_ms"])

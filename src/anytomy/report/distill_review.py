@@ -56,8 +56,8 @@ def pseudo_labels(results: DistillResults) -> list[Html]:
         for tally in tallies
     ]
     caption = (
-        "Objects that the teacher was asked about, each slice for itself, and those that the student learned"
-        " from. An object can break several rules."
+        "Objects that the teacher was asked about, each slice for itself, and those that were to be trusted."
+        " An object can break several rules."
     )
     if TRIAL in results.objects:
         caption += (

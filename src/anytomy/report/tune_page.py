@@ -85,7 +85,11 @@ def _page(
             for name, picture in pictures
         ]
         about = "From the largest objects to the smallest ones, evenly spread; none was chosen by eye."
-        parts += [tag("h2", "Validation pictures"), tag("p", about), tag("div", *figures, class_="cases")]
+        title_of_them = "Validation pictures"
+        if held["result"]["best"] is None:
+            title_of_them = "Training pictures"
+            about += " No patient was kept apart: the model has learned these very pictures."
+        parts += [tag("h2", title_of_them), tag("p", about), tag("div", *figures, class_="cases")]
     parts += [tag("h2", "How it was done"), *_method(held)]
     version = held["versions"]["anytomy"]
     text = f"Made by Anytomy {version}, seed {config['seed']}. {NOT_A_DEVICE}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anytomy.core.errors import ModelError, OptionError
@@ -26,7 +26,8 @@ class Base:
     """A model to tune.
 
     Attributes:
-        card: Of the plain model.
+        card: Of the plain model, with what an adapter to go on from has learned: its prompts, its intensity
+            policies, its licence.
         weights_sha256: Hash of its checkpoint.
         sam: Makes the model with its weights, a new one at each call.
         open: Opens the plain model for None, the model with an adapter for its folder.
@@ -70,13 +71,24 @@ class Base:
             return load(name, device=device, threads=threads)
 
         return cls(
-            card=plain,
+            card=_continued(plain, asked),
             weights_sha256=plain.weights.sha256 or checksum.sha256_of(weights),
             sam=lambda: load_sam(plain, weights),
             open=opened,
             adapter=None if held is None else (held.card, read_weights(held.folder, held.card)),
             start=None if held is None else held.folder,
         )
+
+
+def _continued(plain: ModelCard, asked: ModelCard) -> ModelCard:
+    """The card of the plain model, changed by an adapter to go on from."""
+    return replace(
+        plain,
+        prompts=asked.prompts or plain.prompts,  # one with classes has none
+        mask_output=asked.mask_output,
+        intensity=asked.intensity,
+        licence=asked.licence,
+    )
 
 
 def tunable(

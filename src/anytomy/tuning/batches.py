@@ -168,8 +168,13 @@ def collated(parts: Sequence[dict[str, Any]], kind: str) -> Batch:
 
 
 def low_mask(mask: NDArray[np.bool_], frame: Frame, side: int) -> NDArray[np.float32]:
-    """A mask `(y, x)` on the decoder's pixels `(side, side)`: 1 where most of a pixel is inside."""
-    return (_shares(mask, frame, side) > 127).astype(np.float32)
+    """A mask `(y, x)` on the decoder's pixels `(side, side)`: 1 where most of a pixel is inside.
+
+    Of what is too thin or small for that, pixels with more than half of the largest share: an object that is
+    prompted must not be learned as nothing.
+    """
+    shares = _shares(mask, frame, side)
+    return (shares > min(127, int(shares.max()) // 2)).astype(np.float32)
 
 
 def low_classes(classes: NDArray[np.uint8], frame: Frame, side: int, count: int) -> NDArray[np.int64]:

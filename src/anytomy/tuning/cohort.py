@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import DatasetError, OptionError
+from anytomy.core.errors import AnytomyWarning, DatasetError, OptionError
 from anytomy.core.structures import canonical
 
 if TYPE_CHECKING:
@@ -80,6 +81,44 @@ def cohort(config: TuneConfig) -> Cohort:
         classes=classes,
         splits=sources,
     )
+
+
+def refuse_seen(group: Cohort, data: Mapping[str, Any]) -> None:
+    """Refuse test patients that the adapter to go on from was trained on.
+
+    Args:
+        group: Of the run to be made.
+        data: Of the adapter's card: ids of cases by data set and part.
+
+    Raises:
+        DatasetError: With the first of them.
+    """
+    from anytomy.datasets.dataset import open_dataset
+
+    seen: set[tuple[str, str]] = set()
+    for name in {case.dataset for case in group.test} & set(data):
+        ids = {case for part in ("train", "validate") for case in data[name].get(part, ())}
+        seen |= {_key(case) for case in open_dataset(name) if case.id in ids}
+    leaked = [case.id for case in group.test if _key(case) in seen]
+    if leaked:
+        shown = ", ".join(leaked[:3]) + (" ..." if len(leaked) > 3 else "")
+        raise DatasetError(
+            f"the adapter to go on from was trained on {len(leaked)} of the test cases: {shown}",
+            hint="give the --fold and --seed that it was tuned with, or --test 0",
+        )
+
+
+def warn_of_unlabelled(cases: Sequence[Case], classes: Sequence[str]) -> None:
+    """Say of which classes some cases have no label at all: there they are learned as background."""
+    counts = {name: sum(name not in case.structures for case in cases) for name in classes}
+    lacking = [f"{name} in {count}" for name, count in counts.items() if count]
+    if lacking:
+        warnings.warn(
+            f"of {len(cases)} cases to learn from some have no label of a class, which counts as background"
+            f" there: {', '.join(lacking)}",
+            AnytomyWarning,
+            stacklevel=2,
+        )
 
 
 def classes_of(sets: Sequence[Dataset], config: TuneConfig) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -166,8 +166,37 @@ class TuneConfig:
             raise OptionError("expected at least one kind of prompt with a weight above 0")
         if not set(self.routes) <= set(ROUTES):
             raise OptionError(f"expected routes of {', '.join(ROUTES)}, got {', '.join(self.routes)}")
-        if self.routes and self.is_semantic:
-            raise OptionError("routes are for promptable models", hint="leave them out, or --mode promptable")
+        for name in ("prompts", "routes"):
+            if getattr(self, name) and self.is_semantic:
+                raise OptionError(
+                    f"{name} are for promptable models", hint="leave them out, or --mode promptable"
+                )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_whole(value) or isinstance(value, float)
+
+
+# What a field may be, by its annotation.
+_KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("a text", lambda v: isinstance(v, str)),
+    "int": ("a whole number", _is_whole),
+    "float": ("a number", _is_number),
+    "bool": ("true or false", lambda v: isinstance(v, bool)),
+    "tuple[str, ...]": ("a list of texts", lambda v: isinstance(v, tuple) and all(type(e) is str for e in v)),
+    "tuple[int, int]": (
+        "two whole numbers",
+        lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(_is_whole, v)),
+    ),
+    "Mapping[str, float]": (
+        "a table of numbers",
+        lambda v: isinstance(v, Mapping) and all(map(_is_number, v.values())),
+    ),
+}
 
 
 def read_recipe(text: str) -> dict[str, Any]:
@@ -202,13 +231,13 @@ def from_dict(values: Mapping[str, Any]) -> TuneConfig:
     made: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
+    for name, value in made.items():
+        kind, _, optional = str(known[name].type).partition(" | ")
+        said, fits = _KINDS[kind]
+        if not fits(value) and not (optional and value is None):
+            raise OptionError(f"expected {said} as {name} of a tuning run, got {values[name]!r}")
     config = TuneConfig(**made)
-    try:
-        config.check()
-    except (TypeError, ValueError) as error:
-        if isinstance(error, OptionError):
-            raise
-        raise OptionError(f"a field of the tuning run has a value of another type: {error}") from error
+    config.check()
     return config
 
 

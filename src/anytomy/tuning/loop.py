@@ -119,6 +119,7 @@ class Loop:
         self.best: dict[str, Tensor] | None = None
         self._window: list[float] = []
         self._resume()
+        spent = _of_the_first(spent)
         self.state.elapsed += spent
         self.state.encoding += spent
         self._started = time.monotonic() - self.state.elapsed
@@ -218,12 +219,8 @@ class Loop:
         return max(by_steps, by_time)
 
     def _clock(self) -> float:
-        """Seconds of all starts; for all processes those of the first, since they must decide alike."""
-        from accelerate.utils import broadcast_object_list
-
-        elapsed = [time.monotonic() - self._started]
-        broadcast_object_list(elapsed)
-        return elapsed[0]
+        """Seconds of all starts."""
+        return _of_the_first(time.monotonic() - self._started)
 
     def _step(self, number: int) -> float:
         """One step of the optimiser; returns the loss."""
@@ -259,7 +256,9 @@ class Loop:
         if math.isfinite(value):
             return
         self._optimiser.zero_grad()
-        self.save()
+        # A gradient is that of all processes; with a loss of its own, one would wait for the others for ever.
+        if what == "gradient" or self._accelerator.num_processes == 1:
+            self.save()
         raise NotFiniteError(
             f"the {what} of step {number} is {value} in the batch {', '.join(batch.names)}",
             hint=f"the state before it is kept in {self._folder}; look at these images, or lower --lr in"
@@ -340,6 +339,15 @@ class _Log:
         """Write what is still held."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _of_the_first(seconds: float) -> float:
+    """For all processes the time of the first, since they must decide alike."""
+    from accelerate.utils import broadcast_object_list
+
+    held = [seconds]
+    broadcast_object_list(held)
+    return held[0]
 
 
 @torch.no_grad()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from anytomy.core.errors import AnytomyWarning
 from anytomy.models.adapters.adapted import set_training
 from anytomy.tuning.embeddings import embedding_bytes
 from anytomy.tuning.memory import available
 from anytomy.tuning.plan import Plan, copies_that_fit, fitted, steps_of
 from anytomy.tuning.prompts import rounds_of
 from anytomy.tuning.validate import MOST_OBJECTS
+from anytomy.zoo.disk import megabytes
 
 if TYPE_CHECKING:
     import torch
@@ -66,11 +69,19 @@ def planned(
         size = embedding_bytes(*bank.embedding(samples.picture(samples[0])).shape[:2])
         # Of what an earlier run has encoded, nothing is left to do.
         lacking = bank.missing(samples, wanted.sampler, samples) / (pictures * most)
-        fit = copies_that_fit(config, pictures, size=size, second_each=each * lacking, disk=runtime.disk)
+        room = runtime.disk - looked * size
+        fit = copies_that_fit(config, pictures, size=size, second_each=each * lacking, disk=room)
         copies = min(most, fit)
         lacking_held = bank.missing(held.samples, held.sampler, held.samples) / max(len(held.samples), 1)
         encode_s = (pictures * copies * lacking + looked * lacking_held) * each
         disk = (pictures * copies + looked) * size
+        if disk > runtime.disk:
+            warnings.warn(
+                f"embeddings take {megabytes(disk)} and --disk allows {megabytes(runtime.disk)}: many will be"
+                " made again and again, which is not counted; give more --disk or fewer --most-slices",
+                AnytomyWarning,
+                stacklevel=2,
+            )
     batches = train(copies if bank is not None else None).batches
     kind = max(mix, key=lambda k: rounds_of(k, config), default="")
     set_training(task)

@@ -34,16 +34,6 @@ def write_adapter(
 ) -> AdapterCard:
     """Write the adapter as it is now."""
     config, card = session.config, session.base.card
-    data = {
-        name: {
-            "split": where,
-            **{
-                part: [case.id for case in getattr(session.group, part) if case.dataset == name]
-                for part in ("train", "validate", "test")
-            },
-        }
-        for name, where in session.group.splits.items()
-    }
     validation = {"dice": run.best, "step": run.best_step} if run.best == run.best else {}
     intensity = dict(card.intensity)
     if config.intensity != "auto":
@@ -60,13 +50,28 @@ def write_adapter(
         mask_output=card.mask_output,
         intensity=intensity,
         preprocess=_plain_preprocess(card.preprocess),
-        data=data,
+        data=_data(session),
         metrics={"validation": validation, **metrics},
         versions=record.versions(),
         training={**config.to_dict(), "steps_done": run.step, "seconds": round(run.elapsed, 1)},
         licence=_licence(session),
     )
     return adapter_folder.write_adapter(session.folder, made, state)
+
+
+def _data(session: Session) -> dict[str, Any]:
+    """The cases of each data set by part, with those that an adapter to go on from has learned from."""
+    before: Mapping[str, Any] = {} if session.base.adapter is None else session.base.adapter[0].data
+    found = dict(before)
+    for name, where in session.group.splits.items():
+        ours = {
+            part: [case.id for case in getattr(session.group, part) if case.dataset == name]
+            for part in ("train", "validate", "test")
+        }
+        for part in ("train", "validate"):
+            ours[part] = list(dict.fromkeys([*before.get(name, {}).get(part, ()), *ours[part]]))
+        found[name] = {"split": where, **ours}
+    return found
 
 
 def _licence(session: Session) -> str:

@@ -78,9 +78,10 @@ class Plan:
         """The costs, in lines for a person."""
         how = f"{self.micro} at once" + (f", {self.accumulation} times" if self.accumulation > 1 else "")
         how += f", {self.precision}" + (", activations computed again" if self.checkpointing else "")
+        validated = f", a validation of {duration(self.validate_s)} every {self.every:,}"
         lines = [
-            f"about {duration(self.seconds)}: {self.steps:,} steps of {self.step_s:.2f} s ({how}), a"
-            f" validation of {duration(self.validate_s)} every {self.every:,}",
+            f"about {duration(self.seconds)}: {self.steps:,} steps of {self.step_s:.2f} s ({how})"
+            + (validated if self.validate_s else ""),
             f"memory {megabytes(self.memory_bytes)}, disk {megabytes(self.disk_bytes)}",
         ]
         if self.copies:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from anytomy.datasets.case import Case
 
 T = TypeVar("T")
+PREPARED = "prepared"
+"""Folder of a run for what is prepared, until its end."""
+INDEX = "index.json"
+_OURS = re.compile(r"[0-9a-f]{16}(\.[a-z]+)?\.npy")
 
 
 def quietly_read(case: Case) -> Image:
@@ -78,6 +84,19 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+    mapped.cache_clear()  # the file that was there may be mapped still
+
+
+def clear(run: Path) -> None:
+    """Remove what was prepared in the folder of a run; what somebody else put there stays."""
+    folders = [run / PREPARED, *sorted(path for path in (run / PREPARED).rglob("*") if path.is_dir())]
+    for folder in reversed(folders):
+        for path in folder.glob("*"):
+            if _OURS.fullmatch(path.name) or path.name == INDEX:
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty, or not there
+            folder.rmdir()
+    mapped.cache_clear()
 
 
 @lru_cache(maxsize=256)

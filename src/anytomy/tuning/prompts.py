@@ -68,9 +68,16 @@ def prompt_mix(config: TuneConfig, card: ModelCard) -> dict[str, float]:
         mix = {"box": 1.0} if "box" in card.prompts else {}
         if "points" in card.prompts:
             mix["clicks"] = 1.0
-    mix = {kind: weight for kind, weight in mix.items() if kind not in config.routes}
+    mix = {kind: weight for kind, weight in mix.items() if _is_trained(kind, config)}
     total = sum(mix.values())
     return {kind: weight / total for kind, weight in mix.items()}
+
+
+def _is_trained(kind: str, config: TuneConfig) -> bool:
+    """Whether a round of it is not left to the base."""
+    first = "box" if kind.startswith("box") else "points"
+    goes_on = config.feed_mask or "points" not in config.routes
+    return first not in config.routes or (rounds_of(kind, config) > 1 and goes_on)
 
 
 def learned_kinds(mix: Mapping[str, float], config: TuneConfig) -> tuple[str, ...]:

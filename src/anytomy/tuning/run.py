@@ -7,7 +7,6 @@ the end `prepared/` (slices) and `checkpoint.pt`, and in the end `adapter.safete
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from anytomy.core.errors import OptionError
 from anytomy.tuning import checkpoint, record
 from anytomy.tuning.checks import check_installed
-from anytomy.tuning.cohort import Cohort, cohort
+from anytomy.tuning.cohort import Cohort, cohort, refuse_seen, warn_of_unlabelled
+from anytomy.tuning.prepared import clear
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,7 +101,8 @@ def tune(
 
     Raises:
         OptionError: A wrong value, too little memory for any plan, or a folder with another run.
-        DatasetError: A data set is not here, a label has no name, one patient is in training and in test.
+        DatasetError: A data set is not here, a label has no name, one patient is in training and in test,
+            or was in the training of the adapter to go on from.
         ModelError: The base is unknown, or an adapter to go on from is for another one.
         NotFiniteError: A loss is not a number; the state before it is kept.
         OutputError: The disk is full; the last checkpoint is kept.
@@ -121,8 +122,14 @@ def tune(
     runtime = runtime or Runtime()
     runtime = replace(runtime, threads=runtime.threads or available_cores())
     base = base or Opener.of(config.model, device=runtime.device, threads=runtime.threads or 1)
+    if base.adapter is not None and not config.routes:
+        config = replace(config, routes=base.adapter[0].routes)
     _check_prompts(config, base)
     group = cohort(config)
+    if base.adapter is not None:
+        refuse_seen(group, base.adapter[0].data)
+    if config.is_semantic:
+        warn_of_unlabelled((*group.train, *group.validate), group.classes)
     facts = {
         "base": base.card.id,
         "weights_sha256": base.weights_sha256,
@@ -205,7 +212,7 @@ def _concluded(session: Session, kept: dict[str, Tensor], state: State) -> TuneR
     record.add(folder, result=summary, finished=record.now())
     # All that is left of them is in the adapter; the slices can be made again.
     (folder / checkpoint.FILE).unlink(missing_ok=True)
-    shutil.rmtree(folder / "prepared", ignore_errors=True)
+    clear(folder)
     return replace(result, changes=tuple(found))
 
 

@@ -77,6 +77,9 @@ class Sampler:
         """The sample at a place of a step's batch."""
         names: tuple[int, *tuple[str | int, ...]] = (self._config.seed, "draw", step, item)
         rng = seeded(*names)
+        if not self._full:  # nothing but empty slices, as where small objects are lost on a coarse grid
+            sample = _one(rng, self._empty[_one(rng, list(self._empty))])
+            return Draw(sample, "", self._variation(sample, rng), names)
         dataset = _one(rng, list(self._full))
         by_structure = self._full[dataset]
         structure = _one(rng, list(by_structure))

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anytomy.core.errors import AnytomyWarning, DatasetError
-from anytomy.tuning.prepared import mapped, name_of, quietly_labelled, quietly_read, spread, write_array
+from anytomy.tuning.prepared import (
+    INDEX,
+    mapped,
+    name_of,
+    quietly_labelled,
+    quietly_read,
+    spread,
+    write_array,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     from anytomy.tuning.config import TuneConfig
     from anytomy.zoo.card import ModelCard
 
-_INDEX = "index.json"
 # Slices of a validation volume that are looked at: enough for its Dice, however long a scan is.
 _MOST_VALIDATED = 96
 
@@ -116,6 +123,7 @@ def prepare(
     folder: Path,
     *,
     whole: bool = False,
+    needed: bool = True,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Samples:
     """Read cases and write their slices; what an earlier run has written is kept.
@@ -127,16 +135,17 @@ def prepare(
         classes: Structures to keep.
         folder: Where to.
         whole: Keep slices without an object as well, for the Dice of whole volumes.
+        needed: Whether it is an error if nothing is labelled.
         progress: Called with cases done, cases in all and a name.
 
     Raises:
-        DatasetError: A label map holds values that no label names, or nothing is labelled.
+        DatasetError: A label map holds values that no label names, or nothing is labelled and `needed`.
         ImageReadError: An image or a label map cannot be read.
         OutputError: There is no room.
     """
     from anytomy.io.atomic import write_text
 
-    index, key = folder / _INDEX, _key(cases, config, card, classes, whole)
+    index, key = folder / INDEX, _key(cases, config, card, classes, whole)
     if index.is_file():
         held = json.loads(index.read_text(encoding="utf-8"))
         if held["key"] == key:
@@ -152,7 +161,7 @@ def prepare(
         placed = placed or is_volume
         if progress is not None:
             progress(number, len(cases), f"{case.dataset} {case.id}")
-    if cases and not samples:
+    if needed and cases and not samples:
         raise DatasetError(
             f"nothing is labelled in {len(cases)} cases of {', '.join(sorted({c.dataset for c in cases}))}",
             hint="`anytomy datasets verify` looks at the labels; --classes chooses among them",
@@ -167,13 +176,19 @@ def _key(
 ) -> str:
     """A hash of all that decides what is written."""
     asked = {
-        "cases": [(case.dataset, case.id, str(case.image)) for case in cases],
+        "cases": [(case.dataset, case.id, str(case.image), _changed(case)) for case in cases],
         "classes": list(classes),
         "card": dict(card.intensity),
         "whole": whole,
         **{n: getattr(config, n) for n in ("mode", "axis", "intensity", "least", "empty", "most_slices")},
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _changed(case: Case) -> list[int]:
+    """When its files were changed last: labels may be corrected between two starts."""
+    files = dict.fromkeys([case.image.path, *(path for mask in case.masks for path in mask.paths)])
+    return [path.stat().st_mtime_ns if path.exists() else 0 for path in files]
 
 
 def _prepare_case(

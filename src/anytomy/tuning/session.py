@@ -20,6 +20,7 @@ from anytomy.tuning.embeddings import EmbeddingBank
 from anytomy.tuning.loop import Loop
 from anytomy.tuning.measuring import planned
 from anytomy.tuning.plan import MOST_ENCODING, Plan, recompute
+from anytomy.tuning.prepared import PREPARED
 from anytomy.tuning.prompts import prompt_mix
 from anytomy.tuning.sampler import Sampler
 from anytomy.tuning.samples import Samples, prepare
@@ -171,19 +172,25 @@ class Session:
             f"{self.base.card.id}, {config.method}, {config.mode} ({asked}): {self.trained_parameters:,} of"
             f" {self.parameters:,} parameters are trained on {self.accelerator.device}",
             f"{len(group.train)} cases train ({slices:,} slices or pictures), {len(group.validate)} validate"
-            f" ({len(self.held.samples):,}), {len(group.test)} are for the test",
+            f" ({len(self.held.samples):,}), {len(group.test)} are for the test, whose time comes on top",
             *(f"{name}: {where}" for name, where in group.splits.items()),
         ]
         if not len(self.held.samples):
-            lines.append("no patient is kept apart to validate: the last weights are taken, not the best")
+            lines.append("no labelled patient validates: the last weights are taken, not the best")
         return [*lines, *(["going on with the run in this folder"] if resumed else self.plan.text())]
 
     def loop(self) -> Loop:
         """Make the embeddings, then the loop that uses them."""
+        from accelerate.utils import broadcast_object_list
+
         started = time.monotonic()
         if self.bank is not None:
             with self.accelerator.main_process_first():
-                self._encode(self.bank, started)
+                made = [self._encode(self.bank, started)]
+            broadcast_object_list(made)  # whose time it was
+            if made[0] < self.plan.copies:
+                self.plan = replace(self.plan, copies=made[0])
+                self.train.sampler.copies = made[0]
         return Loop(
             self.task,
             trained(self.task.model),
@@ -201,8 +208,8 @@ class Session:
         """Progress of one thing."""
         return _told(self.progress, what)
 
-    def _encode(self, bank: EmbeddingBank, started: float) -> None:
-        """Encode; where time is short, fewer variants of each picture than were planned."""
+    def _encode(self, bank: EmbeddingBank, started: float) -> int:
+        """Encode; returns the variants of each picture, fewer than were planned where time is short."""
         train, held, minutes = self.train, self.held, self.config.max_minutes
 
         def out_of_time() -> bool:
@@ -213,16 +220,13 @@ class Session:
             objects = chosen_objects(held.samples, self.config)
             looked_at = list({sample.key: sample for _, sample, _ in objects}.values())
         bank.fill(held.samples, held.sampler, looked_at, progress=self.told("embeddings to validate"))
-        copies = bank.fill(
+        return bank.fill(
             train.samples,
             train.sampler,
             train.samples,
             out_of_time=out_of_time,
             progress=self.told("embeddings"),
         )
-        if copies < self.plan.copies:
-            self.plan = replace(self.plan, copies=copies)
-            train.sampler.copies = copies
 
     def _validate(self) -> Validation:
         held = self.held
@@ -241,9 +245,11 @@ def _prepared(
 ) -> tuple[Samples, Samples]:
     """Slices of training and of validation, on disk."""
     told = _told(progress, "reading images")
-    place, classes = folder / "prepared", group.classes
+    place, classes = folder / PREPARED, group.classes
     train = prepare(group.train, config, base.card, classes, place / "train", progress=told)
-    held = prepare(group.validate, config, base.card, classes, place / "validate", whole=True, progress=told)
+    folder, cases = place / "validate", group.validate
+    # Patients without what is looked for are many in some data sets: without any object nothing validates.
+    held = prepare(cases, config, base.card, classes, folder, whole=True, needed=False, progress=told)
     return train, held
 
 

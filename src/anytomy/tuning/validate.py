@@ -69,9 +69,14 @@ def validate(
         for structure, sample, mask in chosen_objects(samples, config):
             image = task.embed(batches.fixed(sample).image.to(device))
             found = [prompted(task, image, mask, kind, config, card, sample.key) for kind in mix]
-            values[structure].append((sample.patient, float(np.mean([dice(each, mask) for each in found]))))
+            values[structure].append((_who(sample), float(np.mean([dice(each, mask) for each in found]))))
     means = {name: float(np.mean(list(patient_means(each).values()))) for name, each in values.items()}
     return Validation(float(np.mean(list(means.values()))) if means else float("nan"), means)
+
+
+def _who(sample: Sample) -> str:
+    """A patient; those of another data set may have the same keys."""
+    return f"{sample.dataset}/{sample.patient}"
 
 
 def chosen_objects(samples: Samples, config: TuneConfig) -> list[tuple[str, Sample, NDArray[np.bool_]]]:
@@ -130,7 +135,7 @@ def _classes(
         truth = samples.class_map(sample)
         image = batches.fixed(sample).image.to(device)
         found = classified(task, image, (truth.shape[0], truth.shape[1]), card)
-        held = sums.setdefault((sample.file, sample.patient), np.zeros((len(samples.classes), 3), np.int64))
+        held = sums.setdefault((sample.file, _who(sample)), np.zeros((len(samples.classes), 3), np.int64))
         for number in range(1, len(samples.classes) + 1):
             inside, wanted = found == number, truth == number
             held[number - 1] += (int((inside & wanted).sum()), int(inside.sum()), int(wanted.sum()))

@@ -46,7 +46,7 @@ def card(reference: str) -> ModelCard:
         if (_ADAPTERS / reference).is_dir():
             return _adapted(_ADAPTERS / reference, reference, None, builtin=True)
     base, plus, folder_text = reference.partition("+")
-    if plus and base and folder_text:
+    if plus and base and folder_text and not Path(reference).expanduser().is_dir():
         return _adapted(Path(folder_text), reference, card(base))
     folder = Path(reference).expanduser()
     if is_student(folder):

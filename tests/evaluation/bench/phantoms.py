@@ -113,3 +113,24 @@ def volumes(root: Path, name: str = "balls", patients: int = 2) -> Dataset:
         targets=targets,
         dimension="3D",
     )
+
+
+def sagittal(root: Path, name: str = "sagittal") -> Dataset:
+    """A volume of sagittal slices, 4 mm apart; pixels are 2 mm wide, front to back, and 1.5 mm high."""
+    z, y, x = np.indices((9, 32, 24))
+    ball = np.hypot(np.hypot(y - 12, x - 14), 2.0 * (z - 4)) < 7
+    affine = np.zeros((4, 4))
+    affine[1, 0], affine[2, 1], affine[0, 2], affine[3, 3] = 2.0, 1.5, 4.0, 1.0
+    folder = root / "p0"
+    folder.mkdir(parents=True)
+    for file, values in (("image", np.where(ball, 900.0, 50.0).astype(np.float32)), ("label", ball)):
+        values = values.astype(np.uint8) if file == "label" else values
+        nibabel.save(nibabel.Nifti1Image(values.T, affine), folder / f"{file}.nii.gz")
+    return add(
+        name,
+        root,
+        image="{patient}/image.nii.gz",
+        mask="{patient}/label.nii.gz",
+        targets='[[targets]]\nstructure = "liver"\nvalues = [1]\n',
+        dimension="3D",
+    )

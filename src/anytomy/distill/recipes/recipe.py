@@ -43,12 +43,14 @@ class Work:
         cases: How many cases the teacher is asked about.
         rounds: How often about each.
         spare: Whether fewer would do: where time is short, it is asked about some of them only.
+        unlabelled: Whether anything is learned from the images of unlabelled cases.
     """
 
     students: tuple[str, ...]
     cases: int
     rounds: int = 1
     spare: bool = False
+    unlabelled: bool = True
 
 
 @runtime_checkable

@@ -50,11 +50,12 @@ class Pseudo:
                 f"boxes are for teachers that take them, and {teacher.title} takes none",
                 hint="choose another teacher, or leave --boxes out",
             )
+        refuse_unable(teacher)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
         if config.boxes:
-            return Work(("boxes",), len(group.labelled))
+            return Work(("boxes",), len(group.labelled), unlabelled=False)
         return _work(group, rounds=1)
 
     def teach(self, session: Session) -> Taught:
@@ -89,6 +90,7 @@ class SelfPrompt:
     def check(self, config: DistillConfig, teacher: ModelCard) -> None:
         """See `Recipe`."""
         refuse_boxes(self.name, config)
+        refuse_unable(teacher)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
@@ -128,7 +130,7 @@ def _taught(session: Session, *, rounds: int) -> Taught:
             break
         made.append(Taught(session.train(name, session.labelled, found.samples), name, last=found))
     best = made[-1]
-    if len({case.patient for case in session.group.validate}) >= LEAST_JUDGES:
+    if len({(case.dataset, case.patient) for case in session.group.validate}) >= LEAST_JUDGES:
         best = max(reversed(made), key=lambda each: session.trainer.held_dice(each.name))
     return replace(best, rounds=tuple(notes))
 
@@ -142,6 +144,24 @@ def refuse_boxes(name: str, config: DistillConfig) -> None:
     if config.boxes:
         raise OptionError(
             f"the recipe {name} learns from full labels, not from boxes", hint="--boxes goes with pseudo"
+        )
+
+
+def refuse_unable(teacher: ModelCard) -> None:
+    """Refuse a teacher that can be asked neither by boxes nor for its classes.
+
+    Raises:
+        OptionError: With the way out.
+    """
+    if teacher.student is not None:
+        raise OptionError(
+            f"{teacher.title} is a student, which cannot be asked as a teacher is",
+            hint="give it as --guide of a teacher that takes boxes",
+        )
+    if not teacher.classes and "box" not in teacher.prompts:
+        raise OptionError(
+            f"a teacher is asked by boxes, and {teacher.title} learned {', '.join(teacher.prompts)} only",
+            hint="choose one that takes boxes, or one tuned with --mode semantic",
         )
 
 

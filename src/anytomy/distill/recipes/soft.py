@@ -12,7 +12,7 @@ from anytomy.distill.embedding import EmbeddingBatches, EmbeddingTask
 from anytomy.distill.labelling import asking_student, labelled, trial_of
 from anytomy.distill.prior import prior_channels
 from anytomy.distill.recipes.recipe import Taught, Work
-from anytomy.distill.recipes.rounds import noted, refuse_boxes
+from anytomy.distill.recipes.rounds import noted, refuse_boxes, refuse_unable
 from anytomy.distill.samples import Target
 from anytomy.distill.session import FEW
 
@@ -49,6 +49,7 @@ class Logits:
     def check(self, config: DistillConfig, teacher: ModelCard) -> None:
         """See `Recipe`."""
         refuse_boxes(self.name, config)
+        refuse_unable(teacher)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
@@ -63,7 +64,8 @@ class Logits:
 
         def make(case: Case, image: Image, label: PseudoLabel) -> Target:
             assert label.soft is not None
-            return Target(label.soft, label.weight * (0.5 + 0.5 * near_boundary(label.class_map)))
+            axis = session.config.axis if image.is_volume else "z"
+            return Target(label.soft, label.weight * (0.5 + 0.5 * near_boundary(label.class_map, axis)))
 
         ask = asking_student(session, FEW, few, soft=True)
         found = labelled(session, self.name, session.asked, ask, make)
@@ -91,7 +93,7 @@ class Prior:
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
-        return Work((self.name,), len(group.labelled) + len(group.test))
+        return Work((self.name,), len(group.labelled) + len(group.test), unlabelled=False)
 
     def teach(self, session: Session) -> Taught:
         """See `Recipe`."""
@@ -141,10 +143,9 @@ class Encoder:
         return Taught(session.train(self.name, session.labelled, start=start), self.name)
 
 
-def near_boundary(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels of a label map within a few pixels of another class, in the slice."""
+def near_boundary(labels: NDArray[np.uint8], axis: str = "z") -> NDArray[np.bool_]:
+    """Pixels of a label map `([z,] y, x)` within a few pixels of another class, in slices across `axis`."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
-    side = 2 * _RIM + 1
-    size = (1, side, side)[3 - labels.ndim :]
+    size = [1 if each == axis else 2 * _RIM + 1 for each in "zyx"][3 - labels.ndim :]
     return np.asarray(maximum_filter(labels, size=size) != minimum_filter(labels, size=size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.structures import tolerance_mm
@@ -81,6 +81,8 @@ def run_case(
     image, labels = case.load()
     if config.structures:
         labels = {name: labels[name] for name in labels if name in config.structures}
+    if not image.is_volume:
+        config = replace(config, axis="z")  # a picture has no other, whatever its data set's volumes have
     scene = _Scene(case, image, Stopwatch(model), config, keep_masks)
     objects = objects_in(labels, image, axis=config.axis, least=config.least, most=config.most)
     rows = [{**scene.common, **_left_out(o)} for o in objects if o.status != MEASURED]
