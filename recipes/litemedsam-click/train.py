@@ -33,7 +33,7 @@ def config(families: list[str], *, steps: int, minutes: float | None, start: str
         weight_decay=1e-4,
         ema=0.99,
         every=max(steps // 4, 1),
-        prompts={"clicks": 2, "box-clicks": 1},
+        prompts={"clicks": 3, "box-clicks": 2},
         rounds=4,
         jitter=10,
         # What is drawn is varied enough, and every variant would be encoded.
