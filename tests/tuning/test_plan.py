@@ -80,7 +80,7 @@ def test_what_does_not_fit_at_once_goes_in_parts(monkeypatch: pytest.MonkeyPatch
         def __init__(self, count: int) -> None:
             self.bytes, self.seconds = 100 + 50 * count, 0.1 * count
 
-    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l: Peak(len(b.names)))
+    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l, fresh=True: Peak(len(b.names)))
     monkeypatch.setattr(plan, "_optimiser_bytes", lambda _: 0)
     monkeypatch.setattr(plan, "used", lambda _: 0)
     found = fitted(made, batch, quick(batch=8), CPU, memory=320, precision="f32")
@@ -93,11 +93,23 @@ def test_what_grows_faster_than_it_seemed_goes_in_smaller_parts(monkeypatch: pyt
         def __init__(self, count: int) -> None:
             self.bytes, self.seconds = 100 + 20 * count**2, 0.1 * count
 
-    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l: Peak(len(b.names)))
+    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l, fresh=True: Peak(len(b.names)))
     monkeypatch.setattr(plan, "_optimiser_bytes", lambda _: 0)
     monkeypatch.setattr(plan, "used", lambda _: 0)
     found = fitted(task(), batch, quick(batch=8), CPU, memory=320, precision="f32")
     assert (found.micro, found.memory_bytes) == (2, 180)
+
+
+def test_what_grows_from_step_to_step_goes_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Peak:
+        def __init__(self, count: int, fresh: bool) -> None:
+            self.bytes, self.seconds = 100 + 50 * count + (0 if fresh else 30), 0.1 * count
+
+    monkeypatch.setattr(plan, "_measured", lambda _t, b, _p, _d, _l, fresh=True: Peak(len(b.names), fresh))
+    monkeypatch.setattr(plan, "_optimiser_bytes", lambda _: 0)
+    monkeypatch.setattr(plan, "used", lambda _: 0)
+    found = fitted(task(), batch, quick(batch=8), CPU, memory=320, precision="f32")
+    assert (found.micro, found.memory_bytes) == (2, 230)
 
 
 def test_activations_are_computed_again_where_they_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +119,7 @@ def test_activations_are_computed_again_where_they_do_not_fit(monkeypatch: pytes
     class Peak:
         bytes, seconds = 100, 0.1
 
-    def measured(*_: object) -> Any:
+    def measured(*_: object, **__: object) -> Any:
         if not again[-1]:
             raise TooMuchMemoryError
         return Peak

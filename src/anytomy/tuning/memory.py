@@ -60,10 +60,15 @@ def used(device: torch.device) -> int:
 
 
 @contextmanager
-def watched(device: torch.device) -> Iterator[Peak]:
-    """Measure a block; the result is complete when the block ends."""
+def watched(device: torch.device, *, fresh: bool = True) -> Iterator[Peak]:
+    """Measure a block; the result is complete when the block ends.
+
+    Args:
+        device: Where it runs.
+        fresh: Whether blocks that are free, but still with the process, are given back before.
+    """
     peak = Peak()
-    if device.type == "cpu":
+    if device.type == "cpu" and fresh:
         give_back_blocks()
     started = time.perf_counter()
     if device.type == "cuda":

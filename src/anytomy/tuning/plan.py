@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
-from anytomy.tuning.memory import TooMuchMemoryError, limited, used, watched
+from anytomy.tuning.memory import Peak, TooMuchMemoryError, limited, used, watched
 from anytomy.zoo.disk import megabytes
 
 if TYPE_CHECKING:
@@ -155,8 +155,12 @@ def fitted(
                 whole = {1: first, 2: second}.get(micro) or _measured(task, batch(micro), kind, device, room)
             except TooMuchMemoryError:
                 continue
-            if whole.bytes + extra <= memory:  # it may grow faster than from one sample to two
-                return Fitted(micro, kind, again, whole.seconds * (share // micro), whole.bytes + extra)
+            if whole.bytes + extra > memory:  # it may grow faster than from one sample to two
+                continue
+            # Step after step, as in training, freed blocks stay with the process and do not all fit again.
+            peak = max(whole.bytes, _measured(task, batch(micro), kind, device, room, fresh=False).bytes)
+            if peak + extra <= memory:
+                return Fitted(micro, kind, again, whole.seconds * (share // micro), peak + extra)
     needed = f"; the smallest step takes {megabytes(least)}" if least else ""
     raise OptionError(
         f"expected a plan that fits into {megabytes(memory)} of memory, but none does{needed}",
@@ -232,14 +236,22 @@ def _optimiser_bytes(task: nn.Module) -> int:
     return (_COPIES_OF_PARAMETERS - 1) * trained
 
 
-def _measured(task: nn.Module, batch: LossBatch, precision: str, device: torch.device, limit: int) -> Any:
+def _measured(
+    task: nn.Module,
+    batch: LossBatch,
+    precision: str,
+    device: torch.device,
+    limit: int,
+    *,
+    fresh: bool = True,
+) -> Peak:
     """Time and memory of a forward and a backward pass."""
     import torch
 
     # What batch normalisation learns from a batch must not stay.
     kept = {n: value.clone() for n, value in task.named_buffers() if "running_" in n or "num_" in n}
     try:
-        with watched(device) as peak:
+        with watched(device, fresh=fresh) as peak:
             with limited(limit), torch.autocast(device.type, torch.bfloat16, precision == "bf16"):
                 loss = task(batch.to(device))
             loss.backward()
