@@ -18,6 +18,7 @@ from anytomy.distill.recipes.recipe import Recipe
 from anytomy.distill.recipes.registry import RECIPES, recipe
 from anytomy.distill.recipes.soft import near_boundary
 from anytomy.distill.run import DistillResult, distill, why_alone
+from anytomy.evaluation.bench.table import read_rows
 from anytomy.models.students.folder import read_student
 from anytomy.models.students.registry import STUDENTS, build
 from anytomy.predict.model import Model
@@ -295,3 +296,20 @@ def test_why_a_student_learned_from_labels_alone_is_said() -> None:
     assert "trusted" in why_alone([trial, {"name": "round-1", "objects": 9, "used": False}])
     assert "nothing" in why_alone([trial, {"name": "round-1", "objects": 0, "used": False}])
     assert "kept apart" in why_alone([trial, {"name": "round-1", "objects": 9, "used": True}])
+
+
+def test_automatic_masks_can_be_what_a_teacher_is_asked_for(
+    discs: Dataset, tmp_path: Path, lenient: None
+) -> None:
+    done = run(tmp_path / "run", bright(**EVERYTHING), ask="automatic", baselines=("few",))
+    rows = read_rows(done.folder / "pseudo" / "round-1" / "objects.parquet")
+    trial = read_rows(done.folder / "pseudo" / "trial" / "objects.parquet")
+    assert {row["source"] for row in (*rows, *trial)} == {"automatic"}
+    assert all(row["accepted"] for row in trial)  # discs are found by points alone
+
+
+def test_automatic_masks_need_a_teacher_of_points(discs: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="asked by points"):
+        run(tmp_path / "run", bright(), ask="automatic")
+    with pytest.raises(OptionError, match="--ask has no meaning with the recipe prior"):
+        run(tmp_path / "other", bright(**EVERYTHING), ask="automatic", recipe="prior")

@@ -38,6 +38,10 @@ def distill(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Images without labels that count as unlabelled too."),
     ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--ask", help="By boxes of a student (student), or a grid of points (automatic)."),
+    ] = None,
     guide: Annotated[
         str | None,
         typer.Option("--guide", metavar="MODEL", help="Finds the classes; prompts the teacher first."),
@@ -107,6 +111,7 @@ def distill(
         "rounds": rounds,
         "baselines": () if baselines == "none" else training.names_in(baselines),
         "curve": _counts(curve),
+        "ask": ask,
         "guide": guide,
         "unlabelled": unlabelled,
         "images": None if images is None else str(images),

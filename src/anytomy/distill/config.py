@@ -13,6 +13,7 @@ from anytomy.tuning.record import as_json
 DIMS = ("auto", "2", "3")
 BASELINES = ("few", "all", "teacher")
 DEFAULT_STEPS = 1000
+ASKS = ("student", "automatic")
 NNUNET = "nnunet"
 """In place of a student: write the pseudo-labelled set as nnU-Net reads it."""
 
@@ -42,6 +43,8 @@ class DistillConfig:
             time allows, where None.
         images: Folder of images without labels, which count as unlabelled too: files, or folders with a DICOM
             series. None of them may be of a test patient; nobody can check that here.
+        ask: How the teacher is asked about objects: `student` (a box around what a student finds) or
+            `automatic` (a grid of points where a student finds something, the masks matched with that).
         guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
             teacher in the first round in place of the student of the labelled cases; none where None.
         boxes: Labels that are trained on are only seen as the boxes of their objects; those that choose the
@@ -83,6 +86,7 @@ class DistillConfig:
     labels: int | None = None
     unlabelled: int | None = None
     images: str | None = None
+    ask: str = ASKS[0]
     guide: str | None = None
     boxes: bool = False
     classes: tuple[str, ...] = ()
@@ -161,6 +165,7 @@ class DistillConfig:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("augmentation", self.augment, AUGMENTATIONS)
         check_choice("flips", self.flips, FLIPS)
+        check_choice("ask", self.ask, ASKS)
         for each in self.baselines:
             check_choice("baseline", each, BASELINES)
         if not self.data:

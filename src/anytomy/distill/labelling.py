@@ -145,7 +145,8 @@ def trial_of(session: Session) -> Tried:
         if not table.is_file():
             image = quietly_read(case)
             truth = labels_of(case, image, group.classes)
-            label = trial(image, truth, session.teacher, group.classes, **_options(session, case, image))
+            options = {"asking": Asking(session.config.ask), **_options(session, case, image)}
+            label = trial(image, truth, session.teacher, group.classes, **options)
             write_objects(table, label.rows(case.dataset))
     tables = [read_rows(folder / f"{name_of(case)}.parquet") for case in group.labelled[:_MOST_TRIED]]
     rows = [row for table in tables for row in table]
@@ -177,7 +178,7 @@ def asking_student(session: Session, name: str, weights: Weights, *, soft: bool 
     find = session.first_finder(weights) if name == FEW else session.finder(weights)
 
     def ask(case: Case, image: Image) -> PseudoLabel:
-        return _ask(session, case, image, Asking("student"), student=find(case, image), soft=soft)
+        return _ask(session, case, image, Asking(session.config.ask), student=find(case, image), soft=soft)
 
     return ask
 

@@ -18,6 +18,8 @@ from anytomy.distill.samples import labels_of
 from anytomy.distill.session import ALL, FEW
 from anytomy.distill.training import validated
 from anytomy.engine.frame import PlanePrompt
+from anytomy.predict.automatic.settings import AutomaticSettings
+from anytomy.predict.automatic.windows import grid_points
 from anytomy.tuning.memory import available
 from anytomy.tuning.plan import Plan, fitted
 from anytomy.tuning.prepared import quietly_read
@@ -114,16 +116,22 @@ def _case_seconds(session: Session) -> tuple[float, float]:
         classify = partial(teacher.classify, teacher.encode(middle))
         looks = len(slices) * (1 + int(session.flips[0]))
         return looks * encode_s, looks * _seconds(classify, warm=classify)
+    truth = labels_of(case, image, session.group.classes)
+    seen = view.apply(truth if image.is_volume else truth[None])
+    objects = [np.count_nonzero(np.unique(labels)) for labels in seen]
+    full = np.count_nonzero(objects)
+    if config.ask == "automatic":
+        points = grid_points(slices.shape, AutomaticSettings().points)
+        some = points[: max(teacher.batch, 1)]
+        propose = partial(teacher.propose, teacher.encode(middle), some)
+        return full * encode_s, full * len(points) / len(some) * _seconds(propose, warm=propose)
     height, width = slices.shape
     prompt = PlanePrompt(box=(width / 4, height / 4, width * 0.75, height * 0.75))
     if "box" not in teacher.card.prompts:
         prompt = PlanePrompt(points=((width / 2, height / 2),))
     decode = partial(teacher.decode, teacher.encode(middle), prompt)
     answer_s = _seconds(decode, warm=decode)
-    truth = labels_of(case, image, session.group.classes)
-    seen = view.apply(truth if image.is_volume else truth[None])
-    objects = [np.count_nonzero(np.unique(labels)) for labels in seen]
-    return np.count_nonzero(objects) * encode_s, sum(objects) * _ANSWERS * answer_s
+    return full * encode_s, sum(objects) * _ANSWERS * answer_s
 
 
 def _seconds(call: Callable[[], object], *, warm: Callable[[], object] | None = None) -> float:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
 from anytomy.distill.cohort import check_teacher, distill_cohort
-from anytomy.distill.config import NNUNET
+from anytomy.distill.config import ASKS, NNUNET
 from anytomy.distill.curve import draw_curve
 from anytomy.distill.guide import check_guide
 from anytomy.distill.pseudo.trial import TRIAL
@@ -197,7 +197,8 @@ def _refuse_ignored(config: DistillConfig, work: Work) -> None:
     Raises:
         OptionError: With the option.
     """
-    asks = {"--unlabelled": config.unlabelled, "--guide": config.guide}
+    automatic = None if config.ask == ASKS[0] else config.ask
+    asks = {"--unlabelled": config.unlabelled, "--guide": config.guide, "--ask": automatic}
     given = [name for name, value in asks.items() if value is not None and not work.spare]
     if config.images is not None and not work.unlabelled:
         given.append("--images")

@@ -50,7 +50,7 @@ class Pseudo:
                 f"boxes are for teachers that take them, and {teacher.title} takes none",
                 hint="choose another teacher, or leave --boxes out",
             )
-        refuse_unable(teacher)
+        refuse_unable(teacher, config.ask)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
@@ -90,7 +90,7 @@ class SelfPrompt:
     def check(self, config: DistillConfig, teacher: ModelCard) -> None:
         """See `Recipe`."""
         refuse_boxes(self.name, config)
-        refuse_unable(teacher)
+        refuse_unable(teacher, config.ask)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
@@ -147,8 +147,8 @@ def refuse_boxes(name: str, config: DistillConfig) -> None:
         )
 
 
-def refuse_unable(teacher: ModelCard) -> None:
-    """Refuse a teacher that can be asked neither by boxes nor for its classes.
+def refuse_unable(teacher: ModelCard, ask: str) -> None:
+    """Refuse a teacher that cannot be asked as is wanted, nor for its classes.
 
     Raises:
         OptionError: With the way out.
@@ -158,10 +158,12 @@ def refuse_unable(teacher: ModelCard) -> None:
             f"{teacher.title} is a student, which cannot be asked as a teacher is",
             hint="give it as --guide of a teacher that takes boxes",
         )
-    if not teacher.classes and "box" not in teacher.prompts:
+    how = {"student": "box", "automatic": "points"}[ask]
+    if not teacher.classes and how not in teacher.prompts:
+        words = {"box": "boxes", "points": "points"}[how]
         raise OptionError(
-            f"a teacher is asked by boxes, and {teacher.title} learned {', '.join(teacher.prompts)} only",
-            hint="choose one that takes boxes, or one tuned with --mode semantic",
+            f"a teacher is asked by {words}, and {teacher.title} learned {', '.join(teacher.prompts)} only",
+            hint=f"choose one that takes {words}, or one tuned with --mode semantic",
         )
 
 

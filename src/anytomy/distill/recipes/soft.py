@@ -49,7 +49,7 @@ class Logits:
     def check(self, config: DistillConfig, teacher: ModelCard) -> None:
         """See `Recipe`."""
         refuse_boxes(self.name, config)
-        refuse_unable(teacher)
+        refuse_unable(teacher, config.ask)
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
