@@ -158,9 +158,11 @@ def fitted(
             if whole.bytes + extra > memory:  # it may grow faster than from one sample to two
                 continue
             # Step after step, as in training, freed blocks stay with the process and do not all fit again.
-            peak = max(whole.bytes, _measured(task, batch(micro), kind, device, room, fresh=False).bytes)
-            if peak + extra <= memory:
-                return Fitted(micro, kind, again, whole.seconds * (share // micro), peak + extra)
+            settled = _measured(task, batch(micro), kind, device, room, fresh=False)
+            peak = max(whole.bytes, settled.bytes) + extra
+            if peak <= memory:
+                seconds = min(whole.seconds, settled.seconds) * (share // micro)
+                return Fitted(micro, kind, again, seconds, peak)
     needed = f"; the smallest step takes {megabytes(least)}" if least else ""
     raise OptionError(
         f"expected a plan that fits into {megabytes(memory)} of memory, but none does{needed}",
