@@ -59,6 +59,17 @@ def test_bench_measures_and_says_what_is_weak(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bright")
+def test_a_benchmark_that_measures_nothing_has_not_worked_and_says_so(run: Run, tmp_path: Path) -> None:
+    pictures(tmp_path / "data")
+    bench = ("bench", "--data", "discs", "--least", "9999", "--workers", "1", "-o", tmp_path / "run")
+    done = run(*bench)
+    assert done.code == 1
+    assert "nothing was measured: 12 objects are too small" in done.out
+    again = run(*bench, "--json")
+    assert (again.code, again.json["ok"]) == (1, False)
+
+
+@pytest.mark.usefixtures("bright")
 def test_numbers_in_names_of_simulators_keep_their_commas(run: Run, tmp_path: Path) -> None:
     pictures(tmp_path / "data", patients=1)
     prompts = "box,box-jitter:5,10,box-shift"

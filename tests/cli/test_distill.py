@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,21 @@ def test_a_run_is_a_student_and_a_page(run: Run, tmp_path: Path) -> None:
     again = run("distill", "litemedsam", *SHORT, "--boxes", "-o", folder)
     assert "holds the student" in again.out.replace("\n", " ")
     assert "student of the" in again.out
+
+
+def test_prompts_that_somebody_drew_are_read_first(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "boxed"
+    folder.mkdir()
+    shutil.copy(tmp_path / "discs" / "images" / "p0_0.png", folder / "new.png")
+    drawn = folder / "new.json"
+    given = ("distill", "litemedsam", *SHORT, "--images", folder, "--prompts-dir", folder)
+    drawn.write_text('{"objects": [{"name": "liver", "box": [10, 10, 30, 30]}]}')
+    shown = run(*given, "-o", tmp_path / "out", "--estimate", "--json")
+    assert f"cases with prompts that somebody drew: 1 ({folder})" in shown.err
+    drawn.write_text('{"objects": [{"name": "kidney", "box": [10, 10, 30, 30]}]}')
+    wrong = run(*given, "-o", tmp_path / "out").error
+    assert f"{drawn}: " in wrong
+    assert "got kidney" in wrong
 
 
 def test_the_student_segments_without_prompts(run: Run, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +77,72 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(
     assert held is not None
     assert held["step"] == saved[0]
     assert run("tune", "litemedsam", *FOLD, "-o", out, "--json").json["data"]["steps"] == 4
+
+
+def test_a_full_disk_after_the_last_step_loses_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = (*FOLD, "--test", "2")
+    whole, out, plain = tmp_path / "whole", tmp_path / "out", os.replace
+    assert run("tune", "litemedsam", *tested, "-o", whole).code == 0
+    full = ""
+
+    def replace(source: Path, target: Path) -> None:
+        if Path(target) == out / full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        plain(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    # In the order in which they are written.
+    for full in (
+        "adapter.safetensors",
+        "adapter.json",
+        "history.json",
+        "validation.npz",
+        "before.parquet",
+        "after.parquet",
+        "curves.png",
+        "validation/1.png",
+        "report.html",
+    ):
+        said = errors(run("tune", "litemedsam", *tested, "-o", out))
+        assert (
+            f"cannot write {out / full}: No space left on device; what was trained is kept in {out}" in said
+        )
+        assert "the same command goes on" in said
+    full = ""
+    again = run("tune", "litemedsam", *tested, "-o", out, "--json")
+    assert again.json["data"]["steps"] == 4
+    weights = (each / "adapter.safetensors" for each in (whole, out))
+    assert next(weights).read_bytes() == next(weights).read_bytes()
+
+
+@pytest.mark.parametrize("call", ["__init__", "add_scalar", "close"])
+def test_logs_that_cannot_be_written_end_no_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tensorboard.SummaryWriter, call, refuse)
+    shown = run("tune", "litemedsam", *FOLD, "-o", tmp_path / "out", "--json")
+    assert shown.json["data"]["steps"] == 4
+    said = f"no more is written to {tmp_path / 'out' / 'logs'}, for TensorBoard: Read-only file system"
+    assert shown.json["warnings"] == [said]
+
+
+def test_what_is_prepared_finds_a_full_disk(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(file: Any, *_: object, **__: object) -> None:
+        raise OSError("8192 requested and 3968 written")  # as numpy says it
+
+    monkeypatch.setattr(np, "save", save)
+    said = errors(run("tune", "litemedsam", *FOLD, "-o", tmp_path / "out"))
+    assert str(tmp_path / "out" / "prepared") in said
+    assert "No space left on device; free some space" in said
 
 
 def test_a_loss_that_is_no_number_names_the_images(

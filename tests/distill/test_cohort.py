@@ -86,6 +86,23 @@ def test_a_teacher_of_the_same_labels_is_welcome_and_one_of_more_is_noted(discs:
     assert "not even" in line
 
 
+def test_no_two_cases_share_a_file_name(discs: Dataset) -> None:
+    """Also where a file system takes `A` for `a`, and two data sets with their ids read alike."""
+    group = distill_cohort(quick(labels=4))
+    one = group.labelled[0]
+    ids = [("d", "a/b"), ("d", "a_b"), ("d", "a b"), ("d", "A_b"), ("d", "c"), ("d_c", "1"), ("d", "c_1")]
+    cases = tuple(replace(one, dataset=dataset, id=name) for dataset, name in ids)
+    alone = replace(group, labelled=cases[:3], validate=(), unlabelled=cases[3:5], test=cases[5:])
+    names = alone.file_names
+    assert list(names) == ids
+    assert len({name.lower() for name in names.values()}) == len(ids)
+    assert names["d", "c"] == "d_c"
+    assert names["d", "a/b"].startswith("d_a_b-")
+    assert all(set(name) <= set("abcdefA0123456789_-") for name in names.values())
+    assert replace(alone).file_names == names
+    assert group.file_names[one.dataset, one.id] == f"discs_{one.id}"
+
+
 def test_the_fingerprint_follows_from_who_is_where(discs: Dataset) -> None:
     made: list[Any] = [distill_cohort(quick(labels=n)).fingerprint for n in (4, 4, 6)]
     assert made[0] == made[1] != made[2]
@@ -139,18 +156,44 @@ def test_patients_that_validate_are_not_learned_from_by_another_picture(discs: D
     assert not held & {case.patient for case in (*group.labelled, *group.unlabelled)}
 
 
-def test_a_student_that_learned_from_the_image_of_a_test_patient_is_refused(discs: Dataset) -> None:
+def student(parts: dict[str, list[str]], **changes: Any) -> ModelCard:
+    """The card of a student that saw some cases of the discs."""
+    values: dict[str, Any] = {
+        "network": "unet-8",
+        "dims": 2,
+        "classes": ("liver",),
+        "patch": (32, 32),
+        "intensity": "none",
+        "data": {"discs": parts},
+    }
+    return card(student=Student(Path(), StudentCard(**{**values, **changes})))
+
+
+@pytest.mark.parametrize("part", ["unlabelled", "teacher", "guide", "images"])
+def test_a_student_that_was_taught_of_a_test_patient_is_refused(discs: Dataset, part: str) -> None:
     group = distill_cohort(quick(labels=4))
-    mine = StudentCard(
-        network="unet-8",
-        dims=2,
-        classes=("liver",),
-        patch=(32, 32),
-        intensity="none",
-        data={"discs": {"labelled": keys(group.labelled), "unlabelled": keys(group.test[:1])}},
-    )
+    mine = student({"labelled": keys(group.labelled), part: keys(group.test[:1])})
     with pytest.raises(OptionError, match="trained on 2 test cases"):
-        check_teacher(card(student=Student(Path(), mine)), group)
+        check_teacher(mine, group)
+
+
+@pytest.mark.parametrize(("part", "lines"), [("teacher", 1), ("images", 0)])
+def test_labels_that_its_teacher_saw_count_as_seen(discs: Dataset, part: str, lines: int) -> None:
+    group = distill_cohort(quick(labels=4))
+    said = check_teacher(student({part: keys(group.unlabelled[:1])}), group)
+    assert len([line for line in said if "not even" in line]) == lines
+
+
+def test_a_student_that_does_not_say_what_its_teacher_saw_is_said_not_to(discs: Dataset) -> None:
+    """Students from before that was kept; a baseline was taught by nobody."""
+    group = distill_cohort(quick(labels=4))
+    tuned = {"recipe": "pseudo", "teacher": {"id": "tiny+there", "adapter_sha256": "a" * 64}}
+    guided = {"recipe": "pseudo", "teacher": {"id": "tiny"}, "training": {"guide": "tiny+there"}}
+    for values, role in ((tuned, "teacher"), (guided, "guide")):
+        (line,) = check_teacher(student({}, **values), group)
+        assert f"which cases its {role} learned from" in line
+        assert check_teacher(student({role: keys(group.labelled)}, **values), group) == []
+        assert check_teacher(student({}, **{**values, "recipe": ""}), group) == []
 
 
 def test_a_published_model_that_was_trained_on_the_data_set_is_said_to_be(discs: Dataset) -> None:

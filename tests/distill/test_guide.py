@@ -11,7 +11,7 @@ import torch
 from anytomy.core.errors import OptionError
 from anytomy.distill.guide import check_guide, guide_finder
 from anytomy.models.adapters.folder import AdapterCard
-from anytomy.models.students.folder import StudentCard, write_student
+from anytomy.models.students.folder import StudentCard, read_student, write_student
 from anytomy.models.students.registry import build
 from anytomy.predict.model import Model, load
 from anytomy.predict.student.run import StudentModel
@@ -39,8 +39,8 @@ class Halves(Model):
             yield 8 * np.stack([~bright, bright & first, bright & ~first]).astype(np.float32)
 
 
-def with_classes(*names: str) -> ModelCard:
-    """The card of a model with a semantic adapter."""
+def with_classes(*names: str, **data: Any) -> ModelCard:
+    """The card of a model with a semantic adapter, tuned on some cases."""
     mine = AdapterCard(
         base="tiny",
         base_sha256="",
@@ -48,6 +48,7 @@ def with_classes(*names: str) -> ModelCard:
         method="decoder",
         mode="semantic",
         classes=names,
+        data=data,
     )
     return card(prompts=(), adapter=Adapter(Path(), mine))
 
@@ -100,14 +101,17 @@ def test_it_takes_the_place_of_the_first_student(
 ) -> None:
     """A student of three steps gets nothing accepted; with a guide that is right the teacher teaches."""
     from anytomy.distill import opening
+    from anytomy.distill.cohort import distill_cohort
     from anytomy.distill.run import distill
     from anytomy.zoo import registry
     from tests.distill.conftest import RUNTIME, bright, quick
 
-    guide = halves()
+    config = quick(steps=3, size=32, labels=2, views=1, test=0, recipe="pseudo", flips="none")
+    seen = [case.id for case in distill_cohort(config).labelled]
+    mine = with_classes(*CLASSES, discs={"train": seen}, others={"unlabelled": ["a"]})
+    guide = Halves(mine, BrightEngine(), weights_sha256="a" * 64)
     monkeypatch.setattr(registry, "card", lambda name, real=registry.card: _named(name, guide, real))
     monkeypatch.setattr(opening, "_opener", lambda name, runtime: lambda: guide)
-    config = quick(steps=3, size=32, labels=2, views=1, test=0, recipe="pseudo", flips="none")
     alone = distill(config, tmp_path / "alone", runtime=RUNTIME, teacher=bright())
     guided = distill(
         quick(**{**config.to_dict(), "data": ("discs",), "fold": (1, 4), "guide": "halves"}),
@@ -118,6 +122,9 @@ def test_it_takes_the_place_of_the_first_student(
     assert (alone.taught, guided.taught) == ("few", "round-1")  # type: ignore[union-attr]
     record = json.loads((tmp_path / "guided" / "run.json").read_text())
     assert record["facts"]["guide_sha256"] == ""
+    data = read_student(tmp_path / "guided").data
+    assert data["discs"]["guide"] == seen
+    assert data["others"] == {"images": ["a"]}
 
 
 def _named(name: str, guide: Model, real: Any) -> ModelCard:

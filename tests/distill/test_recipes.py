@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from PIL import Image as Picture
 from anytomy.core.errors import OptionError
 from anytomy.distill.cohort import distill_cohort
 from anytomy.distill.embedding import deepest_module
+from anytomy.distill.plan import DistillPlan
 from anytomy.distill.recipes.recipe import Recipe
 from anytomy.distill.recipes.registry import RECIPES, recipe
 from anytomy.distill.recipes.soft import near_boundary
@@ -22,6 +24,7 @@ from anytomy.evaluation.bench.table import read_rows
 from anytomy.models.students.folder import read_student
 from anytomy.models.students.registry import STUDENTS, build
 from anytomy.predict.model import Model
+from anytomy.tuning.plan import Fitted
 from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
 from tests.distill.test_guide import with_classes
 from tests.engine.tiny import EVERYTHING, BrightEngine, card
@@ -214,6 +217,21 @@ class TestNnunet:
         written = list((done.folder / "nnunet" / "labelsTr").iterdir())
         assert len(written) == 4 + done.rounds[-1]["cases"]
 
+    @pytest.mark.usefixtures("lenient")
+    def test_cases_whose_names_differ_in_special_characters_keep_files_of_their_own(
+        self, discs: Dataset, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "more"
+        folder.mkdir()
+        for name, case in zip(("a b.png", "a_b.png", "A_b.png"), discs, strict=False):
+            shutil.copy(case.image.path, folder / name)
+        given: dict[str, Any] = {"recipe": "pseudo", "student": "nnunet", "images": str(folder), "test": 0}
+        done = run(tmp_path / "run", **given)
+        labels = [path.name for path in done.folder.glob("pseudo/round-1/labels/images_*")]
+        assert len({name.lower() for name in labels}) == 3
+        written = list((done.folder / "nnunet" / "labelsTr").iterdir())
+        assert len(written) == 2 + done.rounds[-1]["cases"]
+
     def test_grey_pictures_among_colours_are_written_in_colour(self, discs: Dataset, tmp_path: Path) -> None:
         given: dict[str, Any] = {"recipe": "pseudo", "boxes": True, "student": "nnunet", "labels": 4}
         path = distill_cohort(quick(**given)).labelled[0].image.path
@@ -233,6 +251,25 @@ def test_a_learning_curve_is_a_run_for_each_number_of_labels(discs: Dataset, tmp
     assert record["plan"]["training"]["steps"] == own["plan"]["training"]["steps"]
     assert record["cohort"]["test"] == own["cohort"]["test"]
     assert len(record["cohort"]["labelled"]) == 2
+
+
+def test_the_tests_of_a_learning_curve_take_their_time(
+    discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two students of each point are tested: the one alone and the one that the teacher helped."""
+    monkeypatch.setattr("anytomy.distill.measuring._seconds", lambda call, *, warm=None: 0.0)
+    monkeypatch.setattr("anytomy.distill.measuring.fitted", lambda *a, **k: Fitted(2, "f32", False, 6.0, 1))
+
+    def planned(curve: tuple[int, ...]) -> DistillPlan:
+        config = quick(recipe="pseudo", labels=4, curve=curve, size=32)
+        plan = distill(config, tmp_path / "run", runtime=RUNTIME, teacher=bright(), estimate=True)
+        assert isinstance(plan, DistillPlan)
+        return plan
+
+    # A step of two pictures takes six seconds, so a student answers in one; four pictures are tested.
+    assert planned(()).test_s == pytest.approx((1 + 1) * 4)
+    assert planned((2, 4)).test_s == pytest.approx((1 + 1 + 2) * 4)  # four is the run itself
+    assert planned((1, 2)).test_s == pytest.approx((1 + 1 + 4) * 4)
 
 
 @pytest.fixture

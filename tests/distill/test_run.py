@@ -18,9 +18,11 @@ from anytomy.distill.plan import LEAST_CASES, DistillPlan, Questions
 from anytomy.distill.run import DistillResult, distill, why_alone
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.io.read import read
+from anytomy.models.adapters.folder import AdapterCard
 from anytomy.models.students.folder import WEIGHTS, read_student
 from anytomy.predict.model import load
 from anytomy.tuning.prepared import spread
+from anytomy.zoo.card import Adapter
 from tests.distill.conftest import ANYTHING, RUNTIME, bright, quick
 from tests.distill.wrong import Blobs, Shifted
 from tests.engine.tiny import BrightEngine, card
@@ -66,6 +68,25 @@ class TestWhatARunLeaves:
         assert card.data["discs"]["test"] == groups["test"]
         assert not set(groups["test"]) & {*groups["labelled"], *groups["unlabelled"]}
         assert "under none" in card.licence
+
+    def test_the_card_says_what_its_teacher_learned_from(self, discs: Dataset, tmp_path: Path) -> None:
+        config = short(recipe="pseudo", boxes=True, baselines=("few", "all"))
+        labelled = [case.id for case in distill_cohort(config).labelled]
+        tuned = AdapterCard(
+            base="tiny",
+            base_sha256="",
+            architecture="litemedsam",
+            method="decoder",
+            data={"discs": {"train": labelled[:1], "validate": labelled[1:]}, "others": {"train": ["a"]}},
+        )
+        done = run(config, tmp_path / "run", bright(adapter=Adapter(Path(), tuned)))
+        data = read_student(done.folder).data
+        assert data["discs"]["teacher"] == labelled
+        assert data["others"] == {"teacher": ["a"]}
+        for name in ("few", "all"):  # nobody taught them
+            baseline = read_student(done.folder / "students" / name / "bundle").data
+            assert list(baseline) == ["discs"]
+            assert "teacher" not in baseline["discs"]
 
     def test_box_labels_become_masks_that_people_can_look_at(self, discs: Dataset, tmp_path: Path) -> None:
         done = run(short(recipe="pseudo", boxes=True), tmp_path / "run")
@@ -303,6 +324,36 @@ class TestWhatLiesThereAlready:
             with pytest.raises(OutputError):
                 run(config, tmp_path / "run")
         assert run(config, tmp_path / "run").taught == "few"
+
+    def test_less_memory_than_was_planned_is_refused(self, discs: Dataset, tmp_path: Path) -> None:
+        def stop(what: str, done: int, total: int, name: str) -> None:
+            if what.startswith("student"):
+                raise KeyboardInterrupt
+
+        config = short(test=0)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, tmp_path / "run", progress=stop)
+        planned = json.loads((tmp_path / "run" / "run.json").read_text())["plan"]["training"]["memory_bytes"]
+        less = replace(RUNTIME, memory=planned - 1)
+        with pytest.raises(OptionError, match=r"takes .* of memory, but --memory allows"):
+            distill(config, tmp_path / "run", runtime=less, teacher=bright())
+
+    def test_a_full_disk_is_said_as_it_came_and_with_the_way_on(
+        self, discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(path: Path, *_: Any, **__: Any) -> None:
+            raise OutputError(f"cannot write {path}", hint="choose another folder")
+
+        config = short(test=0)
+        with monkeypatch.context() as patch:
+            patch.setattr("anytomy.distill.outcome.write_student", full)
+            patch.setattr("anytomy.tuning.record.add", lambda *_, **__: full(Path("run.json")))
+            with pytest.raises(OutputError) as caught:
+                run(config, tmp_path / "run")
+        assert "run.json" not in caught.value.message  # which could not be written either
+        assert caught.value.hint is not None
+        assert "the same command goes on" in caught.value.hint
+        assert run(config, tmp_path / "run").folder == tmp_path / "run"
 
 
 class TestNothingToLearnFrom:

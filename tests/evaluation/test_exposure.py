@@ -7,9 +7,20 @@ from dataclasses import replace
 import pytest
 
 from anytomy.datasets.registry import card as dataset_card
-from anytomy.evaluation.exposure import POSSIBLY, SEEN, UNKNOWN, UNSEEN, exposure
+from anytomy.evaluation.exposure import (
+    IMAGES_SEEN,
+    LABELS_SEEN,
+    POSSIBLY,
+    SEEN,
+    UNKNOWN,
+    UNSEEN,
+    cases_seen,
+    exposure,
+    patients_seen,
+)
 from anytomy.zoo.card import Training
 from tests.engine.tiny import card as model_card
+from tests.evaluation.bench.phantoms import pictures
 
 MSD = dataset_card("msd")
 LITS = dataset_card("lits")
@@ -69,3 +80,19 @@ def test_every_data_set_that_the_catalogue_relates_is_in_the_catalogue():
     ids = {card.id for card in builtin_cards()}
     missing = {(c.id, name) for c in builtin_cards() for name in (*c.parents, *c.overlaps) if name not in ids}
     assert not missing
+
+
+def test_cases_are_seen_by_whoever_learned_from_them():
+    data = {
+        "discs": {"split": "fold 1", "train": ["a", "b"], "teacher": ["b", "c"], "unlabelled": ["d"]},
+        "others": {"split": "fold 1", "test": ["e"]},
+    }
+    assert cases_seen(data, LABELS_SEEN) == {"discs": ["a", "b", "c"]}
+    assert cases_seen(data, IMAGES_SEEN) == {"discs": ["d"]}
+
+
+def test_patients_are_looked_up_where_they_matter(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANYTOMY_HOME", str(tmp_path / "home"))
+    first = pictures(tmp_path / "discs", patients=2)[0]
+    data = {"discs": {"guide": [first.id]}, "not_here": {"train": ["x"]}}
+    assert patients_seen(data, LABELS_SEEN, {"discs"}) == {("discs", first.patient)}

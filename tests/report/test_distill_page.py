@@ -82,6 +82,7 @@ def test_the_lead_says_whether_it_helped_and_how_fast_it_is(page: Page) -> None:
     assert "distillation helped" in lead
     assert "20.0 times faster" in lead
     assert "2 cases" in lead
+    assert "discs: with the labels of all training cases the student of the labelled cases" in lead
     worse = [s for s in lead.split(".") if "teacher with perfect boxes" in s]
     assert worse
 

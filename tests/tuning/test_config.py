@@ -36,6 +36,8 @@ def test_a_recipe_is_a_configuration_in_toml() -> None:
         ({"schedule": "step"}, "schedule"),
         ({"augment": "wild"}, "augmentation"),
         ({"flips": "z"}, "flips"),
+        ({"axis": "w"}, "axis x, y or z"),
+        ({"intensity": "ct:x"}, "intensity of auto"),
         ({"data": ()}, "data set"),
         ({"steps": 0}, "steps"),
         ({"batch": 0}, "batch"),

@@ -19,6 +19,8 @@ from anytomy.tuning.prompts import (
 from tests.engine.tiny import EVERYTHING, LITEMEDSAM, card
 from tests.tuning.conftest import quick
 
+SQUARE = Frame.of((64, 64), 64, LITEMEDSAM)
+
 
 def disc() -> np.ndarray:
     rows, columns = np.indices((64, 64))
@@ -56,14 +58,13 @@ def test_points_lie_inside(kind: str) -> None:
 
 def test_a_click_goes_into_what_is_wrong() -> None:
     target = disc()
-    frame = Frame.of((64, 64), 64, LITEMEDSAM)
-    start = first_tokens(first_prompt("clicks", target, 0, rng()), frame)
+    start = first_tokens(first_prompt("clicks", target, 0, rng()), SQUARE)
     assert start.labels.tolist() == [1, PAD]
     found = np.zeros_like(target)
     found[30:, :] = target[30:, :]
     found[50:60, 50:60] = True
     for seed in range(20):
-        after = correction(start, found, target, rng(seed), input_size=64)
+        after = correction(start, found, target, rng(seed), frame=SQUARE)
         x, y = (round(float(v)) for v in after.coords[1])
         assert (found ^ target)[y, x]
         assert after.labels.tolist() == [1, int(target[y, x]), PAD]
@@ -76,14 +77,30 @@ def test_clicks_stand_before_the_corners_of_a_box() -> None:
 
 def test_where_nothing_is_wrong_no_click_comes() -> None:
     start = Tokens(np.zeros((2, 2), np.float32), np.array([1, PAD], np.float32))
-    assert correction(start, disc(), disc(), rng(), input_size=64) is start
+    assert correction(start, disc(), disc(), rng(), frame=SQUARE) is start
+
+
+@pytest.mark.parametrize("shape", [(30, 64), (64, 30), (33, 100), (9, 900)])
+def test_no_click_goes_into_the_padding(shape: tuple[int, int]) -> None:
+    """Nobody can click there, whatever a model finds in it."""
+    frame = Frame.of(shape, 256, LITEMEDSAM)
+    start = Tokens(np.zeros((1, 2), np.float32), np.array([PAD], np.float32))
+    everywhere, nothing = np.ones((64, 64), bool), np.zeros((64, 64), bool)
+    for seed in range(50):
+        click = correction(start, everywhere, nothing, rng(seed), frame=frame)
+        x, y = click.coords[0]
+        assert 0 <= x < frame.inner_width
+        assert 0 <= y < frame.inner_height
+    padding = everywhere.copy()
+    padding[: -(-frame.inner_height // 4), : -(-frame.inner_width // 4)] = False
+    assert correction(start, padding, nothing, rng(), frame=frame) is start
 
 
 def test_low_masks_are_scaled_to_the_input() -> None:
     start = Tokens(np.zeros((1, 2), np.float32), np.array([PAD], np.float32))
     target = np.zeros((16, 16), bool)
     target[4, 10] = True
-    after = correction(start, np.zeros_like(target), target, rng(), input_size=64)
+    after = correction(start, np.zeros_like(target), target, rng(), frame=SQUARE)
     assert after.coords[0].tolist() == [41.5, 17.5]
 
 

@@ -53,6 +53,13 @@ def test_a_record_of_something_else_is_refused(tmp_path: Path, text: str) -> Non
         record.add(tmp_path, steps=7)
 
 
+def test_a_file_is_no_folder_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "sub"):
+        with pytest.raises(OptionError, match=f"but {folder} is none"):
+            record.read(folder)
+
+
 def test_a_new_folder_has_no_earlier_start(tmp_path: Path) -> None:
     assert earlier(tmp_path / "new") is None
     (tmp_path / "notes.txt").write_text("")

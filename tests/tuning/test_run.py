@@ -24,8 +24,10 @@ from anytomy.models.adapters.folder import read_adapter, read_weights
 from anytomy.predict.model import Model
 from anytomy.tuning import checkpoint
 from anytomy.tuning.cohort import cohort
+from anytomy.tuning.embeddings import EmbeddingBank
 from anytomy.tuning.evaluate import ALL
 from anytomy.tuning.loop import NotFiniteError
+from anytomy.tuning.plan import Plan
 from anytomy.tuning.run import Runtime, TuneResult, tune
 from anytomy.tuning.tasks import ClassTask, PromptTask
 from tests.engine.tiny import EVERYTHING, card, random_sam
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def run(config: TuneConfig, folder: Path, **more: Any) -> TuneResult:
-    result = tune(config, folder, runtime=RUNTIME, **{"base": tiny_base(), **more})
+    result = tune(config, folder, **{"runtime": RUNTIME, "base": tiny_base(), **more})
     assert isinstance(result, TuneResult)
     return result
 
@@ -198,6 +200,24 @@ def test_embeddings_that_find_no_room_are_said_before(discs: Dataset, tmp_path: 
         tune(quick(test=0), tmp_path / "out", runtime=tight, base=tiny_base(), estimate=True)
 
 
+def test_embeddings_are_planned_for_the_room_that_there_is(
+    discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYTOMY_CACHE", str(tmp_path / "cache"))
+
+    def planned() -> Plan:
+        return tune(
+            quick(test=0, copies=6), tmp_path / "out", runtime=RUNTIME, base=tiny_base(), estimate=True
+        )  # type: ignore[return-value]
+
+    whole = planned()
+    monkeypatch.setattr(EmbeddingBank, "free", whole.disk_bytes // 2)
+    assert (whole.copies, planned().copies < 6) == (6, True)
+    monkeypatch.setattr(EmbeddingBank, "free", 1)
+    with pytest.warns(AnytomyWarning, match="there is room for .* ANYTOMY_CACHE"):
+        assert planned().copies == 1
+
+
 @pytest.mark.usefixtures("discs")
 def test_an_adapter_goes_on_with_its_routes(tmp_path: Path) -> None:
     asked = replace(TestRoutes.ASKED, steps=1, every=1, test=0)
@@ -299,10 +319,30 @@ class TestBadInput:
         with pytest.raises(OptionError, match="something else"):
             run(quick(), tmp_path)
 
+    def test_a_folder_that_cannot_be_written_is_said_before_any_work(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write wherever it likes
+        base = tiny_base(sam=lambda: pytest.fail("a model was built"))
+        with pytest.raises(OutputError, match=r"cannot write .*run\.json"):
+            run(quick(), tmp_path / "out", base=base)
+
     def test_too_little_memory_is_said_before_anything_starts(self, tmp_path: Path) -> None:
         with pytest.raises(OptionError, match="of memory"):
             tune(quick(), tmp_path / "out", runtime=Runtime("cpu", 1, memory=10**6), base=tiny_base())
         assert not (tmp_path / "out" / "run.json").exists()
+
+    def test_a_run_that_was_planned_with_more_memory_is_not_gone_on_with(self, tmp_path: Path) -> None:
+        """The plan is part of the run: fewer samples at once would end in other weights."""
+        with pytest.raises(StopError):
+            run(quick(test=0), tmp_path / "out", progress=stop_at(5))
+        planned = json.loads((tmp_path / "out" / "run.json").read_text())["plan"]["memory_bytes"]
+        less = replace(RUNTIME, memory=planned - 1)
+        with pytest.raises(OptionError, match=r"takes .* of memory, but --memory allows") as caught:
+            run(quick(test=0), tmp_path / "out", runtime=less)
+        assert caught.value.hint is not None
+        assert "another folder with -o" in caught.value.hint
+        assert run(quick(test=0), tmp_path / "out", runtime=replace(RUNTIME, memory=planned)).steps == 12
 
     def test_a_full_disk_in_the_middle_loses_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

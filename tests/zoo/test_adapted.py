@@ -15,6 +15,7 @@ from anytomy.models.thresholds import Thresholds
 from anytomy.zoo import registry
 from anytomy.zoo.adapted import adapted_card
 from anytomy.zoo.added import add_model
+from anytomy.zoo.card import Training
 from anytomy.zoo.registry import card, model_ids
 
 from .conftest import PAYLOAD
@@ -52,6 +53,15 @@ def test_a_folder_is_a_model(tmp_path: Path, form: str) -> None:
     assert found.training.datasets == ("dsb2018",)
     assert found.weights_sha256("a") not in ("a", base.weights_sha256("a"))
     assert found.to_dict()["adapter"]["method"] == "decoder"
+
+
+def test_a_list_that_its_base_does_not_have_is_not_complete(tmp_path: Path) -> None:
+    unknown, known = card("litemedsam"), replace(card("litemedsam"), training=Training(("busi",)))
+    folder = write(tmp_path)
+    assert "training.datasets" in adapted_card(folder, "mine", unknown).unverified
+    found = adapted_card(folder, "mine", known)
+    assert found.training.datasets == ("busi", "dsb2018")
+    assert found.unverified == known.unverified
 
 
 def test_thresholds_are_of_what_was_tuned_and_not_of_the_base(tmp_path: Path) -> None:

@@ -33,6 +33,19 @@ def test_a_folder_is_a_model(student: Path) -> None:
     assert found.to_dict()["student"]["recipe"] == "pseudo"
 
 
+def test_what_its_teacher_was_trained_on_counts(student: Path) -> None:
+    teacher = {"id": "litemedsam", "licence": "Apache-2.0", "trained_on": ["busi", "acdc"]}
+    for complete in (False, True):
+        tiny_student(student, teacher={**teacher, "trained_on_complete": complete})
+        found = card(str(student))
+        assert found.training.datasets == ("acdc", "busi")
+        assert found.unverified == (() if complete else ("training.datasets",))
+    tiny_student(student, teacher=teacher)  # from before that was kept
+    assert card(str(student)).unverified == ("training.datasets",)
+    tiny_student(student, teacher=teacher, recipe="")  # a baseline
+    assert (card(str(student)).training.datasets, card(str(student)).unverified) == (("acdc",), ())
+
+
 def test_a_student_stands_alone(student: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"it is a student, which stands alone"):
         card(f"litemedsam+{student}")

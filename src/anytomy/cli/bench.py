@@ -119,8 +119,9 @@ def bench(
             keep_masks=not no_masks,
             progress=progress,
         )
-    emit("bench", _summary(run), as_json=as_json, render=lambda console: _render(console, run))
-    if not any(row["status"] == "measured" for row in run.rows):
+    ok = any(row["status"] == "measured" for row in run.rows)
+    emit("bench", _summary(run), as_json=as_json, render=lambda console: _render(console, run), ok=ok)
+    if not ok:
         raise typer.Exit(1)
 
 
@@ -237,8 +238,21 @@ def _render(console: Any, run: BenchRun) -> None:
     weak = weak_table(results)
     if weak is not None:
         console.print(weak)
+    if not any(row["status"] == "measured" for row in run.rows):
+        console.print(f"nothing was measured: {_why(run)}")
     if run.failures:
         console.print(f"{len(run.failures)} cases could not be measured: {run.folder / 'failures.json'}")
     console.print(
         f"{run.folder / 'results.parquet'}; a page: anytomy bench report {run.folder}", soft_wrap=True
     )
+
+
+def _why(run: BenchRun) -> str:
+    """Why nothing was measured."""
+    from collections import Counter
+
+    from anytomy.evaluation.bench.summary import counts
+
+    left = sum((count for count in counts(run.rows).values()), Counter[str]())
+    reasons = [f"{number} objects are {status}" for status, number in left.items()]
+    return ", ".join(reasons) or ("no case worked" if run.failures else "no model finds these structures")

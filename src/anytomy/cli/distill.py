@@ -38,6 +38,14 @@ def distill(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Images without labels that count as unlabelled too."),
     ] = None,
+    prompts_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts-dir",
+            metavar="DIR",
+            help="Prompts drawn for unlabelled images, in place of a student's boxes.",
+        ),
+    ] = None,
     ask: Annotated[
         str | None,
         typer.Option("--ask", help="By boxes of a student (student), or a grid of points (automatic)."),
@@ -103,6 +111,7 @@ def distill(
     from anytomy.distill.run import distill
     from anytomy.engine.threads import keep_big_blocks
     from anytomy.report.distill_page import write_distill_page
+    from anytomy.tuning import record
     from anytomy.tuning.config import parse_fold
 
     given: dict[str, Any] = {
@@ -115,6 +124,7 @@ def distill(
         "guide": guide,
         "unlabelled": unlabelled,
         "images": None if images is None else str(images),
+        "prompts_dir": None if prompts_dir is None else str(prompts_dir),
         "validate": validate,
         "test": test,
         "fold": None if fold is None else parse_fold(fold),
@@ -147,7 +157,8 @@ def distill(
     if isinstance(done, DistillPlan):
         emit("distill", {"plan": done.to_dict()}, as_json=as_json)
         return
-    page = write_distill_page(output)
+    with record.nothing_is_lost(output):
+        page = write_distill_page(output)
     emit(
         "distill",
         {**_summary(done), "report": str(page)},
@@ -190,6 +201,7 @@ def _title(baseline: str, changes: Sequence[Change]) -> str:
 
 
 def _render(console: Any, result: DistillResult, page: Path) -> None:
+    from anytomy.distill.outcome import room
     from anytomy.distill.run import why_alone
 
     for each in result.rounds:
@@ -198,6 +210,8 @@ def _render(console: Any, result: DistillResult, page: Path) -> None:
     if result.changes:
         titled = {_title(name, each): each for name, each in result.changes.items()}
         console.print(training.changes_table(titled, before="it", after="student"))
+        for line in room(result.changes):
+            console.print(line)
     if result.taught == "few":
         console.print(f"{why_alone(result.rounds)}: this is the student of the labelled cases alone")
     console.print(f"{result.folder} holds the student; report: {page}", soft_wrap=True)

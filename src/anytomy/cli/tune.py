@@ -103,6 +103,7 @@ def tune(
     from anytomy.core.errors import OptionError
     from anytomy.engine.threads import keep_big_blocks
     from anytomy.report.tune_page import write_tune_page
+    from anytomy.tuning import record
     from anytomy.tuning.config import parse_fold, parse_prompts
     from anytomy.tuning.plan import Plan
     from anytomy.tuning.run import tune
@@ -147,7 +148,8 @@ def tune(
     if isinstance(done, Plan):
         emit("tune", {"plan": done.to_dict()}, as_json=as_json)
         return
-    page = write_tune_page(output)
+    with record.nothing_is_lost(output):
+        page = write_tune_page(output)
     emit(
         "tune",
         _summary(done, page),

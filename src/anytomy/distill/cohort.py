@@ -5,15 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import AnytomyWarning, OptionError
+from anytomy.evaluation.exposure import (
+    IMAGES_SEEN,
+    LABELS_SEEN,
+    POSSIBLY,
+    SEEN,
+    exposure,
+    patients_seen,
+    training_cases,
+)
 from anytomy.tuning.cohort import cohort, ranked
+from anytomy.tuning.prepared import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from anytomy.datasets.case import Case
     from anytomy.distill.config import DistillConfig
@@ -55,6 +67,20 @@ class DistillCohort:
         """All cases whose images are seen in training."""
         return (*self.labelled, *self.unlabelled)
 
+    @cached_property
+    def file_names(self) -> dict[tuple[str, str], str]:
+        """What the files of a case that people look at are called, without ending, by data set and id.
+
+        Where two would share a name, or would on file systems that take `A` for `a`, a hash tells them apart.
+        """
+        cases = (*self.labelled, *self.validate, *self.unlabelled, *self.test)
+        plain = {_key(case): _plain(f"{case.dataset}_{case.id}") for case in cases}
+        often = Counter(name.casefold() for name in plain.values())
+        return {
+            _key(case): name if often[name.casefold()] == 1 else f"{name}-{name_of(case)}"
+            for case, name in zip(cases, plain.values(), strict=True)
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Cases and patients by group, as the bundle and the run record have them."""
         groups = {name: getattr(self, name) for name in ("labelled", "validate", "unlabelled", "test")}
@@ -86,7 +112,7 @@ def distill_cohort(config: DistillConfig) -> DistillCohort:
     seen = cohort(config.asked)
     everything = cohort(replace(config.asked, train=None))
     known = {_key(case) for case in seen.train}
-    alone = () if config.images is None else _images(Path(config.images), config.data)
+    alone = () if config.images is None else _images(Path(config.images), config)
     held = _validation(seen.train, config)
     return DistillCohort(
         labelled=tuple(case for case in seen.train if (case.dataset, case.patient) not in held),
@@ -108,20 +134,18 @@ def distill_cohort(config: DistillConfig) -> DistillCohort:
 def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
     """Refuse a teacher, or a guide, that was trained on test patients; say what else it has seen.
 
+    What taught a student counts as seen by it.
+
     Returns:
         Lines on what the teacher saw: labels that count as unlabelled here, data sets as a whole.
 
     Raises:
         OptionError: The training data of its adapter includes test cases.
     """
-    data: Mapping[str, Any] = {}
-    if card.adapter is not None:
-        data = card.adapter.card.data
-    elif card.student is not None:
-        data = card.student.card.data
+    data = training_cases(card)
     names = {case.dataset for case in (*group.test, *group.unlabelled)}
-    seen = _patients_of(data, names, ("train", "validate", "labelled"))
-    touched = seen | _patients_of(data, names, ("unlabelled",))  # a student has learned from their images
+    seen = patients_seen(data, LABELS_SEEN, names)
+    touched = seen | patients_seen(data, IMAGES_SEEN, names)
     leaked = [case for case in group.test if (case.dataset, case.patient) in touched]
     if leaked:
         shown = ", ".join(case.id for case in leaked[:3]) + (" ..." if len(leaked) > 3 else "")
@@ -129,7 +153,7 @@ def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
             f"{card.title} was trained on {len(leaked)} test cases: {shown}",
             hint="tune it with the same --data, --fold and --seed, or choose another teacher",
         )
-    lines = _exposed(card, {case.dataset for case in group.test} - set(data))
+    lines = _exposed(card, {case.dataset for case in group.test} - set(data)) + _unrecorded(card)
     more = [case for case in group.unlabelled if (case.dataset, case.patient) in seen]
     if more:
         lines.append(
@@ -139,10 +163,22 @@ def check_teacher(card: ModelCard, group: DistillCohort) -> list[str]:
     return lines
 
 
+def _unrecorded(card: ModelCard) -> list[str]:
+    """A line on a student whose card does not say which cases its teacher or its guide learned from."""
+    mine = None if card.student is None else card.student.card
+    if mine is None or not mine.recipe:  # nobody taught a baseline
+        return []
+    roles = {"teacher": mine.teacher.get("adapter_sha256"), "guide": mine.training.get("guide")}
+    return [
+        f"{card.title} does not say which cases its {role} learned from: test patients may be among them"
+        for role, tuned in roles.items()
+        if tuned and not any(role in parts for parts in mine.data.values())
+    ]
+
+
 def _exposed(card: ModelCard, names: Collection[str]) -> list[str]:
     """Lines on data sets that a published model was trained on, whose cases nobody can tell apart."""
     from anytomy.datasets.registry import card as data_card
-    from anytomy.evaluation.exposure import POSSIBLY, SEEN, exposure
 
     found = {name: exposure(card, data_card(name)) for name in sorted(names)}
     return [
@@ -152,8 +188,10 @@ def _exposed(card: ModelCard, names: Collection[str]) -> list[str]:
     ]
 
 
-def _images(folder: Path, data: Sequence[str]) -> tuple[Case, ...]:
+def _images(folder: Path, config: DistillConfig) -> tuple[Case, ...]:
     """The images of a folder as cases without labels, but for those of the data sets, tested or not.
+
+    Prompts may lie beside them.
 
     Raises:
         OptionError: There is no such folder, or nothing in it.
@@ -164,8 +202,10 @@ def _images(folder: Path, data: Sequence[str]) -> tuple[Case, ...]:
 
     if not folder.is_dir():
         raise OptionError(f"expected a folder with images without labels, got {folder}")
-    known = {case.image.path.resolve() for name in dict.fromkeys(data) for case in open_dataset(name)}
+    known = {case.image.path.resolve() for name in dict.fromkeys(config.data) for case in open_dataset(name)}
     shown = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    if config.prompts_dir is not None:
+        shown = [path for path in shown if path.suffix != ".json"]
     new = [path for path in shown if path.resolve() not in known]
     others = [path.name for path in new if not is_image(path)]
     made = tuple(Case(IMAGES, p.name, p.name, ImageRef(p), ()) for p in new if p.name not in others)
@@ -178,21 +218,6 @@ def _images(folder: Path, data: Sequence[str]) -> tuple[Case, ...]:
     return made
 
 
-def _patients_of(
-    data: Mapping[str, Any], names: Collection[str], groups: Sequence[str]
-) -> set[tuple[str, str]]:
-    """Data set and patient of what a model says that it was trained on: it names cases."""
-    from anytomy.datasets.dataset import open_dataset
-
-    found: set[tuple[str, str]] = set()
-    for name, parts in data.items():
-        if name not in names:
-            continue
-        seen = {case for part in groups for case in parts.get(part, ())}
-        found |= {(name, case.patient) for case in open_dataset(name) if case.id in seen}
-    return found
-
-
 def _validation(cases: Sequence[Case], config: DistillConfig) -> set[tuple[str, str]]:
     """The labelled patients that validate: their share of each data set, rounded down; the last in rank."""
     held: set[tuple[str, str]] = set()
@@ -201,6 +226,11 @@ def _validation(cases: Sequence[Case], config: DistillConfig) -> set[tuple[str, 
         count = min(int(config.validate * len(order)), len(order) - 1)
         held |= {(name, patient) for patient in order[len(order) - count :]}
     return held
+
+
+def _plain(text: str) -> str:
+    """With letters, digits and what no file system minds."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
 
 
 def _key(case: Case) -> tuple[str, str]:

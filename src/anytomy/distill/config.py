@@ -43,6 +43,9 @@ class DistillConfig:
             time allows, where None.
         images: Folder of images without labels, which count as unlabelled too: files, or folders with a DICOM
             series. None of them may be of a test patient; nobody can check that here.
+        prompts_dir: Folder with prompts that somebody drew for unlabelled images, named by those; the teacher
+            is asked by them in place of the boxes of a student. All objects of the classes have one. With
+            `boxes` such images join the labelled cases.
         ask: How the teacher is asked about objects: `student` (a box around what a student finds) or
             `automatic` (a grid of points where a student finds something, the masks matched with that).
         guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
@@ -86,6 +89,7 @@ class DistillConfig:
     labels: int | None = None
     unlabelled: int | None = None
     images: str | None = None
+    prompts_dir: str | None = None
     ask: str = ASKS[0]
     guide: str | None = None
     boxes: bool = False

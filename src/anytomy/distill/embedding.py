@@ -157,9 +157,7 @@ def _embeddings(session: Session, case: Case) -> tuple[list[int], NDArray[np.flo
         found = []
         for number in numbers:
             embedding = session.teacher.encode(slices[number])
-            frame, side = embedding.frame, embedding.array.shape[-1]
-            rows = max(round(side * frame.inner_height / frame.size), 1)
-            columns = max(round(side * frame.inner_width / frame.size), 1)
+            rows, columns = embedding.frame.inner(embedding.array.shape[-1])
             found.append(embedding.array[0, :, :rows, :columns].astype(np.float16))
         write_array(path, np.stack(found))
     return numbers, mapped(path)

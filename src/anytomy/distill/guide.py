@@ -70,13 +70,14 @@ def guide_finder(
             view = student_view(guide.card.student.card, image, axis)
         grey = choose_policy(image, guide.card.intensity, intensity).policy.fit(image)
         pictures = Pictures(image, view, grey)
-        total = np.zeros((len(classes), *(view.size[i] for i in (2, 1, 0))), np.float32)
+        found = np.zeros((len(classes) + 1, *(view.size[i] for i in (2, 1, 0))), np.float32)
+        total = found[1:]
         for flip in looks:
             for number, masks in enumerate(prior_masks(guide, pictures.slices(flip), classes)):
                 total[:, number] += masks[(slice(None), *steps(flip))]
         total /= len(looks)
-        found = np.concatenate([1 - total.sum(axis=0, keepdims=True), total])
-        layers = np.stack([view.restore(layer) for layer in found])
+        found[0] = 1 - total.sum(axis=0)
+        layers = np.moveaxis(view.restore(np.moveaxis(found, 0, -1)), -1, 0)  # large, so not copied
         return layers if image.is_volume else layers[:, 0]
 
     return find

@@ -15,6 +15,7 @@ from anytomy.distill.pseudo.table import write_objects
 from anytomy.distill.pseudo.trial import LEAST_TRUSTED, TRIAL, trial
 from anytomy.distill.samples import Target, labels_of, name_of, quietly_read
 from anytomy.distill.session import FEW
+from anytomy.distill.stored import read_stored
 from anytomy.evaluation.bench.table import read_rows
 from anytomy.evaluation.simulators import Truth, seeded, simulator
 from anytomy.io.write import write_labels
@@ -99,7 +100,7 @@ def labelled(
         if table.is_file() and not any(row["accepted"] for row in read_rows(table, columns=["accepted"])):
             return None  # asked before, and nothing was accepted
         label = ask(case, image)
-        name = file_name(case, image)
+        name = file_name(session, case, image)
         write_labels(folder / "labels" / name, label.class_map, image)
         write_labels(folder / "weights" / name, _percent(label.weight), image)
         write_objects(table, label.rows(case.dataset))
@@ -163,6 +164,7 @@ def is_alone(session: Session, name: str) -> bool:
 def asking_student(session: Session, name: str, weights: Weights, *, soft: bool = False) -> Ask:
     """Ask about what a student predicts; the student also judges the answers.
 
+    Where somebody drew prompts, they take the place of the student's boxes, and nothing else is there.
     A teacher with classes needs nobody to prompt it. Where the student is too weak to judge such a one, or no
     case is kept apart that would tell, agreement with the mirrored picture judges alone.
 
@@ -178,15 +180,21 @@ def asking_student(session: Session, name: str, weights: Weights, *, soft: bool 
     find = session.first_finder(weights) if name == FEW else session.finder(weights)
 
     def ask(case: Case, image: Image) -> PseudoLabel:
+        drawn = _drawn(session, case, image)
+        if drawn:
+            return _ask(session, case, image, Asking("stored"), prompts=drawn, soft=soft)
         return _ask(session, case, image, Asking(session.config.ask), student=find(case, image), soft=soft)
 
     return ask
 
 
 def asking_boxes(session: Session) -> Ask:
-    """Ask about the boxes of a case's labels, which is all that is seen of them."""
+    """Ask about the boxes of a case's labels, which is all that is seen of them, or about what was drawn."""
 
     def ask(case: Case, image: Image) -> PseudoLabel:
+        drawn = _drawn(session, case, image)
+        if drawn:
+            return _ask(session, case, image, Asking("stored"), prompts=drawn)
         prompts = boxes_of(case, image, session.group.classes, session.config.axis, session.config.seed)
         if not prompts:
             nothing = np.zeros(image.array.shape[: 3 if image.is_volume else 2], dtype=np.uint8)
@@ -194,6 +202,12 @@ def asking_boxes(session: Session) -> Ask:
         return _ask(session, case, image, Asking("stored", volume="slices"), prompts=prompts)
 
     return ask
+
+
+def _drawn(session: Session, case: Case, image: Image) -> list[Prompt]:
+    """Prompts that somebody drew for a case; none where nobody did."""
+    path = session.prompts.get((case.dataset, case.id))
+    return [] if path is None else read_stored(path, image, session.group.classes, session.config.axis)
 
 
 def boxes_of(case: Case, image: Image, classes: Sequence[str], axis: str, seed: int) -> list[Prompt]:
@@ -227,10 +241,10 @@ def _options(session: Session, case: Case, image: Image) -> dict[str, Any]:
     }
 
 
-def file_name(case: Case, image: Image) -> str:
+def file_name(session: Session, case: Case, image: Image) -> str:
     """What the maps of a case are called."""
-    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in f"{case.dataset}_{case.id}")
-    return f"{plain}.nii.gz" if image.is_volume else f"{plain}.png"
+    name = session.group.file_names[case.dataset, case.id]
+    return f"{name}.nii.gz" if image.is_volume else f"{name}.png"
 
 
 def _percent(weight: NDArray[np.float32]) -> NDArray[np.uint8]:

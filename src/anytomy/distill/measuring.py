@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from anytomy.core.errors import OptionError
 from anytomy.core.intensity import choose_policy
 from anytomy.distill.curve import points
 from anytomy.distill.plan import VALIDATIONS, DistillPlan, Questions, steps_for
@@ -20,12 +22,15 @@ from anytomy.distill.training import validated
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.automatic.settings import AutomaticSettings
 from anytomy.predict.automatic.windows import grid_points
-from anytomy.tuning.memory import available
+from anytomy.tuning.memory import available, used
 from anytomy.tuning.plan import Plan, fitted
 from anytomy.tuning.prepared import quietly_read
 from anytomy.volumes.slices import Slices
+from anytomy.zoo.disk import megabytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anytomy.datasets.case import Case
     from anytomy.distill.recipes.recipe import Recipe, Work
     from anytomy.distill.session import Session
@@ -60,6 +65,7 @@ def planned(session: Session, way: Recipe, device: torch.device) -> DistillPlan:
     # A student answers in a third of the time that it learns in.
     answer_s = step_s / trainer.config.batch / 3
     asked, test_s = _questions(session, work, answer_s)
+    asking = _asking_bytes(session, work, device)
     rest_s = test_s + len(students) * VALIDATIONS * validate_s
     if work.spare:
         asked = replace(asked, cases=min(asked.cases, config.unlabelled or asked.cases))
@@ -82,7 +88,7 @@ def planned(session: Session, way: Recipe, device: torch.device) -> DistillPlan:
         encode_s=0.0,
         step_s=round(step_s, 4),
         validate_s=round(validate_s, 3),
-        memory_bytes=chosen.memory_bytes,
+        memory_bytes=max(chosen.memory_bytes, asking) if device.type != "cuda" else chosen.memory_bytes,
         disk_bytes=5 * sum(p.numel() * p.element_size() for p in task.parameters()),
     )
     return DistillPlan(training, students, asked, round(test_s, 3))
@@ -91,8 +97,9 @@ def planned(session: Session, way: Recipe, device: torch.device) -> DistillPlan:
 def _questions(session: Session, work: Work, answer_s: float) -> tuple[Questions, float]:
     """What the teacher is asked, and the seconds of the test; a student answers in `answer_s`."""
     config, tested = session.config, session.group.test
-    test_s = answer_s * sum(_samples(session, case) for case in tested)
-    test_s *= 1 + len({FEW, ALL} & set(config.baselines))
+    # Of a point of the curve two students are tested: the one alone and the one that the teacher helped.
+    students = 1 + len({FEW, ALL} & set(config.baselines)) + 2 * len(points(config))
+    test_s = students * answer_s * sum(_samples(session, case) for case in tested)
     times = work.rounds * (1 + len(points(config))) if work.cases else 0
     if not times and "teacher" not in config.baselines:
         return Questions(work.cases, times, 0.0, 0.0), test_s
@@ -101,6 +108,60 @@ def _questions(session: Session, work: Work, answer_s: float) -> tuple[Questions
         test_s += len(tested) * (encode_s + answers_s / _ANSWERS)
     again_s = answers_s + config.views * answer_s * _samples(session, session.group.labelled[0])
     return Questions(work.cases, times, round(encode_s + again_s, 3), round(again_s, 3)), test_s
+
+
+def _asking_bytes(session: Session, work: Work, device: torch.device) -> int:
+    """Most memory of the process while the largest case is asked about; 0 where none is.
+
+    Raises:
+        OptionError: There is less.
+    """
+    group, grid, axis = session.group, session.sight.grid, session.config.axis
+    cases = (*group.labelled, *group.unlabelled) if work.spare else ()
+    if session.extra:
+        cases = (*group.labelled, *group.validate, *group.test)
+    if not cases:
+        return 0
+    case = max(cases, key=lambda each: _file_bytes(each.image.path))  # larger grids have larger files
+    image = quietly_read(case)
+    view = grid.view(image, axis if image.is_volume else "z")
+    shape = (view.size[2], view.size[1], view.size[0])
+    on_grid = math.prod(grid.shape(shape, grid.spacing(image, view)))
+    held = shares_bytes(math.prod(shape), on_grid, len(group.classes), soft=work.soft, extra=session.extra)
+    host = torch.device("cpu")
+    needed = used(host) + held
+    room = available(host) if device.type == "cuda" else session.runtime.memory or available(host)
+    if needed > room:
+        size = " x ".join(str(n) for n in image.geometry.size_xyz[: 3 if image.is_volume else 2])
+        raise OptionError(
+            f"expected a distillation that fits into {megabytes(room)} of memory, but the probabilities of"
+            f" {len(group.classes)} classes in {case.id} ({size}) take it to {megabytes(needed)}",
+            hint="give more --memory, name fewer --classes, or leave such large images out",
+        )
+    return needed
+
+
+def shares_bytes(voxels: int, on_grid: int, classes: int, *, soft: bool, extra: int) -> int:
+    """About how much the probabilities of a case take at once, by the copies that there are at most.
+
+    Args:
+        voxels: Of the file.
+        on_grid: Of the case on the student's grid.
+        classes: How many, without the background.
+        soft: Whether those of the teacher are kept, too.
+        extra: Masks of the teacher that a student gets.
+    """
+    if extra:
+        return 3 * 4 * extra * voxels
+    each = 4 * (classes + 1)
+    # On the grid while views are averaged; then on the file's, beside labels, weights and what is drawn.
+    return max(7 * each * on_grid, round((2 if soft else 1.5) * each * voxels) + 12 * voxels)
+
+
+def _file_bytes(path: Path) -> int:
+    """Of a file, or of the slices in a folder."""
+    files = path.iterdir() if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files if each.is_file())
 
 
 def _case_seconds(session: Session) -> tuple[float, float]:

@@ -54,10 +54,10 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
         if case in group.labelled and not boxed:
             labels = labels_of(case, image, classes)
         elif (case.dataset, case.id) in joined:
-            labels = _kept(session.folder / PSEUDO / taught.name, case, image, len(classes) + 1)
+            labels = _kept(session, taught.name, case, image)
         else:
             continue
-        name = file_name(case, image)
+        name = file_name(session, case, image)
         _write_image(session, folder / "imagesTr", name, image)
         if image.is_volume:
             write_labels(folder / "labelsTr" / name, labels, image)
@@ -66,7 +66,7 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
         count += 1
     for case in group.test:
         image = quietly_read(case)
-        _write_image(session, folder / "imagesTs", file_name(case, image), image)
+        _write_image(session, folder / "imagesTs", file_name(session, case, image), image)
     channels = ("R", "G", "B") if colours == 3 else (_channel(session),)
     described = {
         "channel_names": {str(number): name for number, name in enumerate(channels)},
@@ -82,10 +82,11 @@ def write_dataset(session: Session, taught: Taught, folder: Path) -> None:
     write_text(folder / "dataset.json", json.dumps(described, indent=1) + "\n")
 
 
-def _kept(folder: Path, case: Case, image: Image, ignored: int) -> Any:
+def _kept(session: Session, round_: str, case: Case, image: Image) -> Any:
     """A pseudo-label, with the ignore label where it is not to be learned from."""
-    labels, weights = (_map(folder / kind / file_name(case, image)) for kind in ("labels", "weights"))
-    return np.where(weights < _LEAST_WEIGHT, ignored, labels).astype(np.uint8)
+    folder, name = session.folder / PSEUDO / round_, file_name(session, case, image)
+    labels, weights = (_map(folder / kind / name) for kind in ("labels", "weights"))
+    return np.where(weights < _LEAST_WEIGHT, len(session.group.classes) + 1, labels).astype(np.uint8)
 
 
 def _map(path: Path) -> NDArray[Any]:

@@ -42,7 +42,7 @@ def opened(
     config: DistillConfig,
     group: DistillCohort,
     way: Recipe,
-    card: ModelCard,
+    cards: Mapping[str, ModelCard],
     folder: Path,
     runtime: Runtime,
     *,
@@ -57,7 +57,7 @@ def opened(
         config: What is asked.
         group: Who trains and who is tested.
         way: The recipe.
-        card: Of the teacher.
+        cards: Of the `teacher`, and of the `guide` where there is one.
         folder: Of the run.
         runtime: Device, threads, memory.
         network: Name of the student's network.
@@ -68,6 +68,7 @@ def opened(
     Raises:
         OptionError: No grid suits the images, or nothing fits into the memory.
     """
+    card = cards["teacher"]
     device = chosen_device(runtime.device)
     torch.set_num_threads(runtime.threads or 1)
     if held is not None:
@@ -89,6 +90,8 @@ def opened(
     flip_x, flip_y = allowed_flips(config.flips, group.classes, placed=sight.volumes)
     policy = Augmentation.named(config.augment, flip_x=flip_x, flip_y=flip_y)
     plan = None if held is None else DistillPlan.from_dict(held["plan"])
+    if plan is not None:
+        plan.training.check_memory(runtime.memory, folder)
 
     def trainer(training: Plan, samples: Any) -> Trainer:
         batch = training.micro * training.accumulation
@@ -115,6 +118,7 @@ def opened(
         open_teacher=open_teacher,
         open_guide=guide,
         teacher_facts=_facts(card),
+        cards=cards,
         folder=folder,
         runtime=runtime,
         stock=stock,
@@ -158,6 +162,7 @@ def _facts(card: ModelCard) -> dict[str, Any]:
         "weights_sha256": card.weights.sha256,
         "adapter_sha256": "" if held is None else held.weights_sha256,
         "trained_on": list(card.training.datasets),
+        "trained_on_complete": bool(card.training.datasets) and "training.datasets" not in card.unverified,
     }
 
 

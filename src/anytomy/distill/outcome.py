@@ -7,8 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anytomy.distill.session import ALL, FEW
+from anytomy.evaluation.exposure import IMAGES_SEEN, LABELS_SEEN, cases_seen, training_cases
 from anytomy.models.students.folder import StudentCard, write_student
 from anytomy.tuning import record
+from anytomy.tuning.evaluate import ALL as MEAN
 from anytomy.tuning.evaluate import Change, changes, evaluate
 
 if TYPE_CHECKING:
@@ -43,8 +46,8 @@ def write_bundle(
         alone: Whether nothing of the teacher was of use, so that the student is that of the labelled cases.
     """
     config, group, sight = session.config, session.group, session.sight
-    taught = {STUDENT: f"by {config.teacher}, recipe {config.recipe}", "few": "by the labelled cases alone"}
-    how = "few" if alone else name
+    taught = {STUDENT: f"by {config.teacher}, recipe {config.recipe}", FEW: "by the labelled cases alone"}
+    how = FEW if alone else name
     title = f"{config.student} for {', '.join(group.classes)}"
     card = StudentCard(
         network=session.network,
@@ -131,24 +134,66 @@ def compared(rows: Mapping[str, Sequence[dict[str, Any]]], seed: int) -> dict[st
     return {name: changes(rows[name], rows[STUDENT], seed=seed) for name in rows if name != STUDENT}
 
 
+def room(found: Mapping[str, Sequence[Change]]) -> list[str]:
+    """What the labels of all training cases are worth, which teaching stands in for, and what it brought.
+
+    A sentence for each data set; none without both baselines, or where no other case has labels. Where labels
+    bring little, no teacher can bring much.
+
+    Args:
+        found: See `compared`.
+    """
+    few, everything = (_wholes(found.get(name, ())) for name in (FEW, ALL))
+    lines = []
+    for dataset in [name for name in few if name in everything]:
+        base = few[dataset].before.mean
+        labels, taught = everything[dataset].before.mean - base, few[dataset].after.mean - base
+        if labels:
+            lines.append(
+                f"{dataset}: with the labels of all training cases the student of the labelled cases, mean"
+                f" Dice {base:.3f}, would change by {labels:+.3f}; teaching changed it by {taught:+.3f}"
+            )
+    return lines
+
+
+def _wholes(each: Sequence[Change]) -> dict[str, Change]:
+    """The mean over structures of each data set, or its only structure."""
+    found: dict[str, Change] = {}
+    for change in each:
+        if change.structure == MEAN or change.dataset not in found:
+            found[change.dataset] = change
+    return found
+
+
 def changes_of(found: Mapping[str, Sequence[Change]]) -> dict[str, list[dict[str, Any]]]:
     """Changes as JSON has them."""
     return {name: record.as_json([asdict(change) for change in each]) for name, each in found.items()}
 
 
 def _data(session: Session, name: str) -> dict[str, Any]:
-    """Which cases taught it, by data set."""
+    """Which cases taught it, by data set; and those that taught its teacher and its guide."""
     group = session.group
     parts = {"labelled": group.labelled, "validate": group.validate, "test": group.test}
-    if name != "few":
+    if name != FEW:
         parts |= {"unlabelled": session.asked} if name == STUDENT else {"train": group.training}
-    return {
+    found: dict[str, Any] = {
         dataset: {
             "split": where,
             **{part: [case.id for case in cases if case.dataset == dataset] for part, cases in parts.items()},
         }
         for dataset, where in group.splits.items()
     }
+    if name == STUDENT:
+        for role, card in session.cards.items():
+            _add(found, role, cases_seen(training_cases(card), LABELS_SEEN))
+            _add(found, "images", cases_seen(training_cases(card), IMAGES_SEEN))
+    return found
+
+
+def _add(data: dict[str, Any], part: str, cases: Mapping[str, Sequence[str]]) -> None:
+    for dataset, more in cases.items():
+        held = data.setdefault(dataset, {})
+        held[part] = list(dict.fromkeys([*held.get(part, ()), *more]))
 
 
 def _licence(session: Session) -> str:

@@ -15,12 +15,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import OptionError, OutputError
 from anytomy.distill.cohort import check_teacher, distill_cohort
 from anytomy.distill.config import ASKS, NNUNET
 from anytomy.distill.curve import draw_curve
 from anytomy.distill.guide import check_guide
 from anytomy.distill.pseudo.trial import TRIAL
+from anytomy.distill.stored import check_stored, fingerprint, prompt_files
+from anytomy.io.atomic import check_place
 from anytomy.tuning import record
 from anytomy.tuning.checks import check_installed
 from anytomy.tuning.cohort import warn_of_unlabelled
@@ -105,6 +107,7 @@ def distill(
             folder with another run.
         DatasetError: A data set is not here, a label has no name, one patient is in training and in test.
         ModelError: The teacher is unknown.
+        PromptError: Prompts that somebody drew are malformed, for no class, or outside of their image.
         OutputError: The disk is full; what is done is kept.
         MissingDependencyError: What training needs is not installed.
 
@@ -147,23 +150,29 @@ def distill(
         "adapter_sha256": "" if card.adapter is None else card.adapter.card.weights_sha256,
         "cohort_sha256": group.fingerprint,
     }
+    cards = {"teacher": card}
     if config.guide is not None:
-        guide = card_of(config.guide)
+        cards["guide"] = guide = card_of(config.guide)
         check_guide(guide, group.classes)
         warnings += check_teacher(guide, group)
         facts["guide_sha256"] = "" if guide.adapter is None else guide.adapter.card.weights_sha256
+    drawn = prompt_files(config, group)
+    if drawn:
+        facts["prompts_sha256"] = fingerprint(drawn)
     others = ("student.json", "students", "adapter.json")
     held = record.earlier(folder, config.to_dict(), facts, schema=SCHEMA, others=others)
     if held is not None and held.get("finished"):
         return _finished(folder, held)
+    check_place(folder / record.FILE)
     if held is None:
         # What an estimate, or a start that was stopped while it measured, prepared for other options.
         clear(folder)
+        check_stored(drawn, config, group, card, progress=progress)
     session, plan = opened(
         config,
         group,
         way,
-        card,
+        cards,
         folder,
         runtime,
         network=network,
@@ -179,13 +188,15 @@ def distill(
     if held is None:
         record.write(folder, _record(config, facts, session, plan, warnings))
     spent = (held or {}).get("seconds", 0.0)
+    # The cache of a teacher that was given is its owner's.
+    keeping = session.keeping_embeddings() if teacher is None else nullcontext()
     try:
-        # The cache of a teacher that was given is its owner's.
-        with session.keeping_embeddings() if teacher is None else nullcontext():
+        with record.nothing_is_lost(folder), keeping:
             result = _concluded(session, plan, way.teach(session))
     finally:
         seconds = round(spent + time.monotonic() - started, 1)
-        record.add(folder, SCHEMA, seconds=seconds)
+        with suppress(OutputError):  # what ended the run is to be said, not that its time cannot be noted
+            record.add(folder, SCHEMA, seconds=seconds)
     with suppress(OSError):  # what the cache kept there is gone
         (folder / "embeddings").rmdir()
     return replace(result, seconds=seconds)
@@ -198,7 +209,12 @@ def _refuse_ignored(config: DistillConfig, work: Work) -> None:
         OptionError: With the option.
     """
     automatic = None if config.ask == ASKS[0] else config.ask
-    asks = {"--unlabelled": config.unlabelled, "--guide": config.guide, "--ask": automatic}
+    asks = {
+        "--unlabelled": config.unlabelled,
+        "--guide": config.guide,
+        "--ask": automatic,
+        "--prompts-dir": None if config.boxes else config.prompts_dir,
+    }
     given = [name for name, value in asks.items() if value is not None and not work.spare]
     if config.images is not None and not work.unlabelled:
         given.append("--images")
@@ -313,6 +329,8 @@ def _said(
     elif len(session.asked) < len(group.unlabelled):
         lines.append(
             f"the teacher is asked about {len(session.asked)} of {len(group.unlabelled)} unlabelled cases"
-            + ("" if config.unlabelled else ", as time allows")
+            + ("" if config.unlabelled or config.boxes else ", as time allows")
         )
+    if session.prompts:
+        lines.append(f"cases with prompts that somebody drew: {len(session.prompts)} ({config.prompts_dir})")
     return [*lines, *(["going on with the run in this folder"] if resumed else plan.text())]

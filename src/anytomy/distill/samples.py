@@ -166,15 +166,15 @@ class Stock:
         self, target: Target, image: Image, shape: tuple[int, ...]
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Shares of classes `(K, z, y, x)` and weights `(1, z, y, x)` as the network sees them."""
-        if target.classes.ndim == (4 if image.is_volume else 3):
-            layers = [np.asarray(layer, np.float32) for layer in target.classes[1:]]
+        classes, weight = target.classes, target.weight
+        if classes.ndim == (4 if image.is_volume else 3):
+            layers = iter(classes[1:])
         else:
-            layers = [(target.classes == k).astype(np.float32) for k in range(1, len(self.classes) + 1)]
-        weight = np.ones(layers[0].shape, np.float32) if target.weight is None else target.weight
-        return (
-            np.stack([self._bytes(layer, image, shape) for layer in layers]),
-            self._bytes(weight, image, shape)[None],
-        )
+            layers = (classes == index for index in range(1, len(self.classes) + 1))
+        shares = [self._bytes(layer, image, shape) for layer in layers]  # one at a time: they are large
+        if weight is None:
+            weight = np.ones(image.array.shape[: 3 if image.is_volume else 2], np.float32)
+        return np.stack(shares), self._bytes(weight, image, shape)[None]
 
     def _bytes(self, layer: NDArray[Any], image: Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         axis = self.axis if image.is_volume else "z"

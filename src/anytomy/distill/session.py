@@ -19,6 +19,7 @@ from anytomy.core.errors import DatasetError
 from anytomy.distill.guide import guide_finder
 from anytomy.distill.prior import prior_levels
 from anytomy.distill.samples import Samples, Stock, Target, labels_of
+from anytomy.distill.stored import prompt_files
 from anytomy.distill.training import Trainer
 from anytomy.distill.views import averaged
 from anytomy.predict.student.windows import as_network, probabilities
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from anytomy.distill.gridding import Sight
     from anytomy.predict.model import Model
     from anytomy.tuning.run import Progress, Runtime
+    from anytomy.zoo.card import ModelCard
 
 Weights = Mapping[str, "Tensor"]
 FEW, ALL = "few", "all"
@@ -55,6 +57,7 @@ class Session:
         open_teacher: Opens the teacher.
         open_guide: Opens the guide; None where there is none.
         teacher_facts: What a bundle says of it.
+        cards: Of the `teacher`, and of the `guide` where there is one.
         folder: Of the run.
         runtime: Device, threads, memory.
         stock: Pictures on the student's grid.
@@ -72,6 +75,7 @@ class Session:
     open_teacher: Callable[[], Model]
     open_guide: Callable[[], Model] | None
     teacher_facts: Mapping[str, Any]
+    cards: Mapping[str, ModelCard]
     folder: Path
     runtime: Runtime
     stock: Stock
@@ -81,8 +85,15 @@ class Session:
 
     @property
     def asked(self) -> tuple[Case, ...]:
-        """The unlabelled cases that the teacher is asked about, evenly spread over all."""
+        """The unlabelled cases that the teacher is asked about: evenly spread, with `boxes` the prompted."""
+        if self.config.boxes:
+            return tuple(case for case in self.group.unlabelled if (case.dataset, case.id) in self.prompts)
         return tuple(spread(self.group.unlabelled, self.most))
+
+    @cached_property
+    def prompts(self) -> Mapping[tuple[str, str], Path]:
+        """Files with prompts that somebody drew, by data set and id of the case."""
+        return prompt_files(self.config, self.group)
 
     @cached_property
     def teacher(self) -> Model:

@@ -100,6 +100,11 @@ class Frame:
             return np.full(2, self.size / max(self.height, self.width))
         return np.array([self.inner_width / self.width, self.inner_height / self.height])
 
+    def inner(self, side: int) -> tuple[int, int]:
+        """Rows and columns of the picture on a square of `side` pixels, a mask say; the rest is padding."""
+        rows, columns = (round(n * side / self.size) for n in (self.inner_height, self.inner_width))
+        return max(rows, 1), max(columns, 1)
+
     def pixels(self, picture: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.float32]:
         """The input `(1, 3, size, size)` of a grey `(y, x)` or colour `(y, x, 3)` picture of 0..255."""
         check_picture(picture)
@@ -159,8 +164,7 @@ class Frame:
             raise PromptError(
                 f"expected a mask of shape {(self.height, self.width)} (rows, columns), got {mask.shape}"
             )
-        rows = max(round(self.inner_height * side / self.size), 1)
-        columns = max(round(self.inner_width * side / self.size), 1)
+        rows, columns = self.inner(side)
         share = resample.resize_area(mask.astype(np.uint8) * 255, (rows, columns)) / 255
         out = np.full((1, 1, side, side), -_MASK_LOGIT, dtype=np.float32)
         out[0, 0, :rows, :columns] = (2 * share - 1) * _MASK_LOGIT

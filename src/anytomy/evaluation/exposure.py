@@ -1,4 +1,8 @@
-"""Was this data set in the training data? `exposure` of a model to a data set."""
+"""Was this data in the training data? `exposure` of a model to a data set, and `patients_seen` of it.
+
+The cards of adapters and students name the cases that they learned from, a student's also those that its
+teacher and its guide did.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
+
     from anytomy.datasets.card import DatasetCard
     from anytomy.zoo.card import ModelCard
 
 SEEN, POSSIBLY, UNSEEN, UNKNOWN = "seen", "possibly seen", "unseen", "unknown"
+LABELS_SEEN = ("train", "validate", "labelled", "teacher", "guide")
+"""Parts of a card's data whose labels were learned from, by the model or by what taught it."""
+IMAGES_SEEN = ("unlabelled", "images")
+"""Parts of which it, or what taught it, has seen the images."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,47 @@ def exposure(model: ModelCard, data: DatasetCard) -> Exposure:
     if "training.datasets" in model.unverified:
         return Exposure(UNKNOWN, "it is not in the model's list, which may be incomplete")
     return Exposure(UNSEEN, "it is not in the model's list of training data")
+
+
+def training_cases(model: ModelCard) -> Mapping[str, Any]:
+    """Cases by data set and part, as the card of its adapter has them, or that of the student that it is."""
+    if model.adapter is not None:
+        return model.adapter.card.data
+    return {} if model.student is None else model.student.card.data
+
+
+def cases_seen(data: Mapping[str, Any], parts: Sequence[str]) -> dict[str, list[str]]:
+    """Ids of the cases in some parts, by data set.
+
+    Args:
+        data: See `training_cases`.
+        parts: Of `LABELS_SEEN`, `IMAGES_SEEN`.
+    """
+    found = {name: [case for part in parts for case in each.get(part, ())] for name, each in data.items()}
+    return {name: list(dict.fromkeys(cases)) for name, cases in found.items() if cases}
+
+
+def patients_seen(
+    data: Mapping[str, Any], parts: Sequence[str], names: Collection[str]
+) -> set[tuple[str, str]]:
+    """Data set and patient of all cases in some parts: another case of a patient is no other patient.
+
+    Args:
+        data: See `training_cases`.
+        parts: Of `LABELS_SEEN`, `IMAGES_SEEN`.
+        names: Data sets that matter; no other is opened.
+
+    Raises:
+        DatasetError: A data set is unknown or not here.
+    """
+    from anytomy.datasets.dataset import open_dataset
+
+    found: set[tuple[str, str]] = set()
+    for name, cases in cases_seen(data, parts).items():
+        if name in names:
+            seen = set(cases)
+            found |= {(name, case.patient) for case in open_dataset(name) if case.id in seen}
+    return found
 
 
 def _relatives(data: DatasetCard) -> list[DatasetCard]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anytomy.distill.outcome import room
 from anytomy.distill.run import why_alone
 from anytomy.evaluation.statistics import LEAST_PAIRS
 from anytomy.report.bench_comparing import p_value
@@ -105,6 +106,7 @@ def _lead(results: DistillResults) -> list[Html]:
         said.insert(0, "Speed: none is gained, since it needs its teacher's masks of every slice.")
     if results.speed_gained > 0:
         said.insert(0, _speed_sentence(results))
+    said += [f"{line}." for line in room(results.against)]
     if said:
         parts.append(tag("ul", *(tag("li", sentence) for sentence in said)))
     if not results.rows:

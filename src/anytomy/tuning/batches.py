@@ -58,6 +58,7 @@ class Batch:
         names: Of the samples, for messages.
         kind: Kind of prompt of all of them; "" in semantic mode.
         prompts: First prompt of each.
+        frames: How each one's picture lies in the model's input.
         seeds: Names of each one's generator, for the prompts that follow.
     """
 
@@ -66,6 +67,7 @@ class Batch:
     names: list[str]
     kind: str = ""
     prompts: list[Tokens] | None = None
+    frames: list[Frame] | None = None
     seeds: list[tuple[int, *tuple[str | int, ...]]] | None = None
 
     def to(self, device: torch.device) -> Self:
@@ -128,7 +130,8 @@ class Batches:
         mask, variation = self._object(plane, draw.variation, rng)
         frame = self._frame(mask)
         prompt = first_prompt(kind, mask, self._config.jitter, rng)
-        made |= {"tokens": first_tokens(prompt, frame), "target": low_mask(mask, frame, self._side)[None]}
+        made |= {"tokens": first_tokens(prompt, frame), "frame": frame}
+        made["target"] = low_mask(mask, frame, self._side)[None]
         return {**made, "image": self._image(variation.picture(picture))}
 
     def _object(
@@ -163,6 +166,7 @@ def collated(parts: Sequence[dict[str, Any]], kind: str) -> Batch:
         names=[p["name"] for p in parts],
         kind=kind,
         prompts=[p["tokens"] for p in parts] if kind else None,
+        frames=[p["frame"] for p in parts] if kind else None,
         seeds=[p["seed"] for p in parts],
     )
 
@@ -186,8 +190,7 @@ def low_classes(classes: NDArray[np.uint8], frame: Frame, side: int, count: int)
 
 def _shares(mask: NDArray[np.bool_], frame: Frame, side: int) -> NDArray[np.int32]:
     """How much of each of the decoder's pixels a mask takes, 0 to 255."""
-    rows = max(round(frame.inner_height * side / frame.size), 1)
-    columns = max(round(frame.inner_width * side / frame.size), 1)
+    rows, columns = frame.inner(side)
     out = np.zeros((side, side), dtype=np.int32)
     out[:rows, :columns] = resize_area(mask.astype(np.uint8) * 255, (rows, columns))
     return out

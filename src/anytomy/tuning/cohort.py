@@ -93,12 +93,9 @@ def refuse_seen(group: Cohort, data: Mapping[str, Any]) -> None:
     Raises:
         DatasetError: With the first of them.
     """
-    from anytomy.datasets.dataset import open_dataset
+    from anytomy.evaluation.exposure import LABELS_SEEN, patients_seen
 
-    seen: set[tuple[str, str]] = set()
-    for name in {case.dataset for case in group.test} & set(data):
-        ids = {case for part in ("train", "validate") for case in data[name].get(part, ())}
-        seen |= {_key(case) for case in open_dataset(name) if case.id in ids}
+    seen = patients_seen(data, LABELS_SEEN, {case.dataset for case in group.test})
     leaked = [case.id for case in group.test if _key(case) in seen]
     if leaked:
         shown = ", ".join(leaked[:3]) + (" ..." if len(leaked) > 3 else "")

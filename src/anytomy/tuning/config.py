@@ -148,11 +148,17 @@ class TuneConfig:
         Raises:
             OptionError: With the values that there are.
         """
+        from anytomy.core.intensity import IntensityPolicy
+        from anytomy.core.view import axis_number
+
         check_choice("a mode", self.mode, MODES)
         check_choice("a loss", self.loss, LOSSES)
         check_choice("a schedule", self.schedule, SCHEDULES)
         check_choice("an augmentation", self.augment, AUGMENTATIONS)
         check_choice("flips", self.flips, FLIPS)
+        axis_number(self.axis)
+        if self.intensity != "auto":
+            IntensityPolicy.parse(self.intensity)
         if not self.data:
             raise OptionError("expected at least one data set to tune on, got none")
         check_ranges(self, _RANGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Self, cast
 
@@ -14,6 +15,7 @@ from anytomy.zoo.home import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -49,9 +51,7 @@ class EmbeddingBank:
             model: The base, on whatever encodes fastest.
             disk_bytes: Most that is kept.
         """
-        # Apart from those of `segment --cache-embeddings`, which has a limit of its own.
-        folder = cache_dir("embeddings") / "tuning"
-        cache = EmbeddingCache(memory_bytes=0, directory=folder, disk_bytes=disk_bytes)
+        cache = EmbeddingCache(memory_bytes=0, directory=_folder(), disk_bytes=disk_bytes)
         apart = LoadedModel(
             model.card,
             model.engine,
@@ -85,6 +85,12 @@ class EmbeddingBank:
             engine.encode(pixels)
             times.append(time.perf_counter() - started)
         return min(times)  # something else may have run meanwhile
+
+    @property
+    def free(self) -> int:
+        """Bytes that are left on the disk where they are kept."""
+        folder = _folder()
+        return shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free
 
     @property
     def encodings(self) -> int:
@@ -129,6 +135,11 @@ class EmbeddingBank:
             if progress is not None:
                 progress(done, len(todo), sample.name)
         return todo[-1][0] + 1 if todo else 1
+
+
+def _folder() -> Path:
+    """Apart from those of `segment --cache-embeddings`, which has a limit of its own."""
+    return cache_dir("embeddings") / "tuning"
 
 
 def embedding_bytes(channels: int, grid: int) -> int:

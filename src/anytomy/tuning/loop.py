@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from anytomy.core.errors import AnytomyError
+from anytomy.core.errors import AnytomyError, AnytomyWarning
 from anytomy.models.adapters.adapted import set_training
 from anytomy.tuning import checkpoint
 from anytomy.tuning.plan import MOST_VALIDATING, VALIDATIONS
@@ -318,27 +319,43 @@ class Loop:
 
 
 class _Log:
-    """TensorBoard's event files; nothing where it is not installed."""
+    """TensorBoard's event files; nothing where it is not installed, no more where they cannot be written.
+
+    All that they say is in the checkpoint and in `history.json` too: no run ends for them.
+    """
 
     def __init__(self, folder: Path, step: int) -> None:
+        self._folder, self._writer = folder / "logs", None
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self._writer = None
             return
-        # What was written after the checkpoint that the run goes on from is done again.
-        self._writer = SummaryWriter(str(folder / "logs"), purge_step=step + 1 if step else None)
+        with self._going_on_without():
+            # What was written after the checkpoint that the run goes on from is done again.
+            self._writer = SummaryWriter(str(self._folder), purge_step=step + 1 if step else None)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write numbers of a step."""
-        for name, value in values.items():
-            if self._writer is not None:
-                self._writer.add_scalar(name, value, step)
+        with self._going_on_without():
+            for name, value in values.items():
+                if self._writer is not None:
+                    self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Write what is still held."""
-        if self._writer is not None:
-            self._writer.close()
+        with self._going_on_without():
+            if self._writer is not None:
+                self._writer.close()
+
+    @contextmanager
+    def _going_on_without(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._writer = None
+            reason = error.strerror or error
+            message = f"no more is written to {self._folder}, for TensorBoard: {reason}"
+            warnings.warn(message, AnytomyWarning, stacklevel=3)
 
 
 def _of_the_first(seconds: float) -> float:

@@ -59,29 +59,11 @@ def planned(
     Raises:
         OptionError: If nothing fits into the memory.
     """
-    pictures = len(train(None).samples)
     looked = len(held.samples) if config.is_semantic else min(MOST_OBJECTS, len(held.samples))
     copies, encode_s, disk = 0, 0.0, 0
     if bank is not None:
         wanted = train(config.copies if varies else 1)
-        samples, most = wanted.samples, config.copies if varies else 1
-        each = bank.seconds(samples.picture(samples[0]))
-        size = embedding_bytes(*bank.embedding(samples.picture(samples[0])).shape[:2])
-        # Of what an earlier run has encoded, nothing is left to do.
-        lacking = bank.missing(samples, wanted.sampler, samples) / (pictures * most)
-        room = runtime.disk - looked * size
-        fit = copies_that_fit(config, pictures, size=size, second_each=each * lacking, disk=room)
-        copies = min(most, fit)
-        lacking_held = bank.missing(held.samples, held.sampler, held.samples) / max(len(held.samples), 1)
-        encode_s = (pictures * copies * lacking + looked * lacking_held) * each
-        disk = (pictures * copies + looked) * size
-        if disk > runtime.disk:
-            warnings.warn(
-                f"embeddings take {megabytes(disk)} and --disk allows {megabytes(runtime.disk)}: many will be"
-                " made again and again, which is not counted; give more --disk or fewer --most-slices",
-                AnytomyWarning,
-                stacklevel=2,
-            )
+        copies, encode_s, disk = _embeddings(config, runtime, bank, wanted, held, looked)
     batches = train(copies if bank is not None else None).batches
     kind = max(mix, key=lambda k: rounds_of(k, config), default="")
     set_training(task)
@@ -110,3 +92,42 @@ def planned(
         memory_bytes=chosen.memory_bytes,
         disk_bytes=disk + 5 * state,
     )
+
+
+def _embeddings(
+    config: TuneConfig, runtime: Runtime, bank: EmbeddingBank, wanted: Part, held: Part, looked: int
+) -> tuple[int, float, int]:
+    """Variants of each picture whose embeddings are kept, seconds that these take, and bytes on disk.
+
+    Args:
+        config: How many are wanted, in how much time.
+        runtime: Disk that they may take.
+        bank: Where they are kept.
+        wanted: The samples of training, with as many variants as are wanted.
+        held: The samples of validation.
+        looked: How many of these are looked at.
+    """
+    samples = wanted.samples
+    pictures, most = len(samples), len(wanted.sampler.variants(samples[0]))
+    each = bank.seconds(samples.picture(samples[0]))
+    size = embedding_bytes(*bank.embedding(samples.picture(samples[0])).shape[:2])
+    # Of what an earlier run has encoded, nothing is left to do.
+    lacking = bank.missing(samples, wanted.sampler, samples) / (pictures * most)
+    lacking_held = bank.missing(held.samples, held.sampler, held.samples) / max(len(held.samples), 1)
+    there = (pictures * most * (1 - lacking) + looked * (1 - lacking_held)) * size
+    room = min(runtime.disk, int(there) + bank.free)
+    left = room - looked * size
+    fit = copies_that_fit(config, pictures, size=size, second_each=each * lacking, disk=left)
+    copies = min(most, fit)
+    disk = (pictures * copies + looked) * size
+    if disk > room:
+        limit, more = "--disk allows", "give more --disk"
+        if room < runtime.disk:
+            limit, more = "there is room for", "free some space, set ANYTOMY_CACHE to another disk"
+        warnings.warn(
+            f"embeddings take {megabytes(disk)} and {limit} {megabytes(room)}: many will be made again"
+            f" and again, which is not counted; {more} or fewer --most-slices",
+            AnytomyWarning,
+            stacklevel=3,
+        )
+    return copies, (pictures * copies * lacking + looked * lacking_held) * each, disk

@@ -12,6 +12,8 @@ from anytomy.tuning.memory import Peak, TooMuchMemoryError, limited, used, watch
 from anytomy.zoo.disk import megabytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import nn
 
@@ -68,6 +70,23 @@ class Plan:
         """As JSON has it."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
+
+    def check_memory(self, memory: int | None, folder: Path) -> None:
+        """Refuse to go on in less memory than a run takes: fewer samples at once end in other weights.
+
+        Args:
+            memory: Bytes that are allowed; None for no limit.
+            folder: Of the run.
+
+        Raises:
+            OptionError: With what it takes.
+        """
+        if memory is not None and memory < self.memory_bytes:
+            raise OptionError(
+                f"the run in {folder} takes {megabytes(self.memory_bytes)} of memory, but --memory allows"
+                f" {megabytes(memory)}",
+                hint="a run keeps its plan: give it so much, or begin anew in another folder with -o",
+            )
 
     @property
     def seconds(self) -> float:

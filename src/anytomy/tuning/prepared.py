@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import os
 import re
 import warnings
 from functools import lru_cache
@@ -83,17 +85,24 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     from anytomy.io.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+        try:
+            np.save(file, array, allow_pickle=False)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            # numpy counts the bytes that it could not write, and does not say why.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     mapped.cache_clear()  # the file that was there may be mapped still
 
 
 def clear(run: Path) -> None:
-    """Remove what was prepared in the folder of a run; what somebody else put there stays."""
+    """Remove what was prepared in the folder of a run; what somebody else put there stays, or cannot go."""
     folders = [run / PREPARED, *sorted(path for path in (run / PREPARED).rglob("*") if path.is_dir())]
     for folder in reversed(folders):
         for path in folder.glob("*"):
             if _OURS.fullmatch(path.name) or path.name == INDEX:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
         with contextlib.suppress(OSError):  # not empty, or not there
             folder.rmdir()
     mapped.cache_clear()

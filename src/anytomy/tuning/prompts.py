@@ -140,9 +140,9 @@ def correction(
     target: NDArray[np.bool_],
     rng: np.random.Generator,
     *,
-    input_size: int,
+    frame: Frame,
 ) -> Tokens:
-    """The prompt with a click into what is wrong; as it is where nothing is.
+    """The prompt with a click into what is wrong in the picture; as it is where nothing is.
 
     Half of the clicks go to the deepest point of the largest error, the others anywhere in the error.
 
@@ -151,15 +151,16 @@ def correction(
         found: Mask `(side, side)` of the round before.
         target: The object on the same pixels.
         rng: Its randomness.
-        input_size: Side of the model's input.
+        frame: How the picture lies in the model's input.
     """
-    wrong = found ^ target
+    rows, columns = frame.inner(target.shape[0])
+    wrong = found[:rows, :columns] ^ target[:rows, :columns]  # nobody can click into the padding
     region = Region.of(wrong)
     deepest = rng.random() < _DEEPEST
     if region is None:
         return tokens
     row, column = region.parts(1)[0].deepest() if deepest else _anywhere(wrong, rng)
-    scale = input_size / target.shape[0]
+    scale = frame.size / target.shape[0]
     x, y = ((place + 0.5) * scale - 0.5 for place in (column, row))
     return tokens.with_click(x, y, int(target[row, column]))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from anytomy.core.errors import OptionError
+from anytomy.core.errors import OptionError, OutputError
 from anytomy.io.atomic import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 SCHEMA = "anytomy.tune/1"
@@ -33,10 +34,16 @@ def read(folder: Path, schema: str = SCHEMA) -> dict[str, Any] | None:
         held = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise OptionError(
+            f"expected a folder for the run, but {folder} is none", hint="choose another with -o"
+        ) from error
     except (OSError, ValueError) as error:
-        raise OptionError(f"{path} cannot be read: {error}") from error
+        raise OptionError(f"{path} cannot be read: {error}", hint="choose another folder with -o") from error
     if not isinstance(held, dict) or held.get("schema") != schema:
-        raise OptionError(f"expected a run of schema {schema} in {path}", hint="choose another folder")
+        raise OptionError(
+            f"expected a run of schema {schema} in {path}", hint="choose another folder with -o"
+        )
     return held
 
 
@@ -97,6 +104,21 @@ def earlier(
             hint="choose another folder with -o, or give the same options to go on with it",
         )
     return held
+
+
+@contextmanager
+def nothing_is_lost(folder: Path) -> Iterator[None]:
+    """Say of a file that cannot be written, once a training is over, that the run goes on from there.
+
+    Another folder, which is what helps with other outputs, would begin anew.
+    """
+    try:
+        yield
+    except OutputError as error:
+        error.hint = (
+            f"what was trained is kept in {folder}; when it can be written there, the same command goes on"
+        )
+        raise
 
 
 def circumstances() -> dict[str, Any]:

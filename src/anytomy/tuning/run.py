@@ -8,11 +8,13 @@ the end `prepared/` (slices) and `checkpoint.pt`, and in the end `adapter.safete
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anytomy.core.errors import OptionError
+from anytomy.io.atomic import check_place
 from anytomy.tuning import checkpoint, record
 from anytomy.tuning.checks import check_installed
 from anytomy.tuning.cohort import Cohort, cohort, refuse_seen, warn_of_unlabelled
@@ -100,12 +102,14 @@ def tune(
         The result; of an estimate the plan.
 
     Raises:
-        OptionError: A wrong value, too little memory for any plan, or a folder with another run.
+        OptionError: A wrong value, too little memory for any plan or for that of a run to go on with, or a
+            folder with another run.
         DatasetError: A data set is not here, a label has no name, one patient is in training and in test,
             or was in the training of the adapter to go on from.
         ModelError: The base is unknown, or an adapter to go on from is for another one.
         NotFiniteError: A loss is not a number; the state before it is kept.
-        OutputError: The disk is full; the last checkpoint is kept.
+        OutputError: The folder cannot be written, which is said first, or the disk is full; the last
+            checkpoint is kept.
         MissingDependencyError: What training needs is not installed.
 
     Example:
@@ -140,12 +144,15 @@ def tune(
     held = record.earlier(folder, config.to_dict(), facts, others=others)
     if held is not None and held.get("finished"):
         return _finished(folder, held, config)
+    check_place(folder / record.FILE)
     session = _session(config, group, base, folder, runtime, held, say, progress)
     if estimate:
         return session.plan
     if held is None and session.is_main:
         record.write(folder, _record(config, facts, group, session))
-    return _concluded(session, *_trained(session))
+    kept, state = _trained(session)
+    with record.nothing_is_lost(folder):
+        return _concluded(session, kept, state)
 
 
 def _session(
@@ -162,6 +169,8 @@ def _session(
     from anytomy.tuning.session import Session
 
     plan = None if held is None else Plan(**held["plan"])
+    if plan is not None:
+        plan.check_memory(runtime.memory, folder)
     session = Session.open(config, group, base, folder, runtime, plan, progress=progress)
     if say is not None and session.is_main:
         for line in session.said(resumed=held is not None):
@@ -211,7 +220,8 @@ def _concluded(session: Session, kept: dict[str, Tensor], state: State) -> TuneR
     }
     record.add(folder, result=summary, finished=record.now())
     # All that is left of them is in the adapter; the slices can be made again.
-    (folder / checkpoint.FILE).unlink(missing_ok=True)
+    with suppress(OSError):
+        (folder / checkpoint.FILE).unlink()
     clear(folder)
     return replace(result, changes=tuple(found))
 

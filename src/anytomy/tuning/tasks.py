@@ -81,7 +81,7 @@ class PromptTask(nn.Module):
         self.encodes = encodes
 
     def forward(self, batch: Batch) -> Tensor:
-        """The loss, the mean over rounds."""
+        """The loss, the mean over the rounds that the base does not answer; 0 where it answers all."""
         assert batch.prompts is not None
         assert batch.seeds is not None
         embedding = self.embed(batch.image)
@@ -98,6 +98,8 @@ class PromptTask(nn.Module):
             prompts = self._corrected(prompts, shown, batch, number)
             rng = seeded(*batch.seeds[0], "feed", number)
             mask = self._fed(shown, rng) if self.config.feed_mask else None
+        if not losses:  # the base's mask left nothing to correct; a loss must lead to all that is trained
+            return 0 * torch.stack([p.sum() for p in self.parameters() if p.requires_grad]).sum()
         return torch.stack(losses).mean()
 
     def embed(self, image: Tensor) -> Tensor:
@@ -128,6 +130,7 @@ class PromptTask(nn.Module):
 
     def _corrected(self, prompts: list[Tokens], shown: Tensor, batch: Batch, number: int) -> list[Tokens]:
         assert batch.seeds is not None
+        assert batch.frames is not None
         found = (shown[:, 0] > 0).cpu().numpy()
         wanted = (batch.target[:, 0] > 0.5).cpu().numpy()
         return [
@@ -136,7 +139,7 @@ class PromptTask(nn.Module):
                 np.ascontiguousarray(found[i]),
                 np.ascontiguousarray(wanted[i]),
                 seeded(*batch.seeds[i], "click", number),
-                input_size=self.model.input_size,
+                frame=batch.frames[i],
             )
             for i, each in enumerate(prompts)
         ]

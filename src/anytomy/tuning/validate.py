@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,16 +82,24 @@ def _who(sample: Sample) -> str:
 
 def chosen_objects(samples: Samples, config: TuneConfig) -> list[tuple[str, Sample, NDArray[np.bool_]]]:
     """The objects that validate, at most `MOST_OBJECTS`, evenly spread: structure, sample, mask."""
-    there = []
-    for sample in samples:
-        labels = samples.labels(sample)
-        for name, plane in zip(samples.classes, labels, strict=True):
-            ids, counts = np.unique(plane[plane > 0], return_counts=True)
-            there += [(name, sample, int(number)) for number in ids[counts >= config.least]]
     return [
         (name, sample, samples.labels(sample)[samples.classes.index(name)] == number)
-        for name, sample, number in spread(there, MOST_OBJECTS)
+        for name, sample, number in _chosen(samples, config.least)
     ]
+
+
+@lru_cache(maxsize=2)
+def _chosen(samples: Samples, least: int) -> list[tuple[str, Sample, int]]:
+    """Structure, sample and number of those objects; looked for once, not at each validation."""
+    there = []
+    for sample in samples:
+        large = [name for name, area in sample.areas.items() if area >= least]
+        labels = samples.labels(sample) if large else ()
+        for name in large:
+            plane = labels[samples.classes.index(name)]
+            ids, counts = np.unique(plane[plane > 0], return_counts=True)
+            there += [(name, sample, int(number)) for number in ids[counts >= least]]
+    return spread(there, MOST_OBJECTS)
 
 
 @torch.no_grad()
@@ -111,7 +120,7 @@ def prompted(
     shown = task.shown(task.decode(embedding, prompts, None), task.tokens(prompts))
     for _ in range(rounds_of(kind, config) - 1):
         found = (shown[0, 0] > 0).cpu().numpy()
-        prompts = [correction(prompts[0], found, low, rng, input_size=card.input_size)]
+        prompts = [correction(prompts[0], found, low, rng, frame=frame)]
         out = task.decode(embedding, prompts, shown if config.feed_mask else None)
         shown = task.shown(out, task.tokens(prompts))
     return frame.logits(shown[0, 0].float().cpu().numpy()) > 0

@@ -60,6 +60,7 @@ def adapted_card(
         automatic=mine.automatic,
         intensity=mine.intensity,
         training=Training(tuple(seen), under.training.note),
+        unverified=(*under.unverified, *(() if under.training.datasets else ("training.datasets",))),
         source=folder / CARD,
         builtin=builtin,
         # The base is found by the id that it has here, which need not be the one that it had there.

@@ -23,6 +23,9 @@ def student_card(folder: Path, reference: str) -> ModelCard:
     mine = read_student(folder)
     weights = folder.resolve() / WEIGHTS
     seen = f"{mine.network} in {mine.dims}D"
+    taught = bool(mine.recipe)  # a baseline has a teacher beside it, and nothing from it
+    complete = not taught or mine.teacher.get("trained_on_complete", False)
+    trained = dict.fromkeys((*mine.data, *(mine.teacher.get("trained_on", ()) if taught else ())))
     return ModelCard(
         id=reference,
         title=mine.title or f"{folder.resolve().name} ({mine.network})",
@@ -42,8 +45,9 @@ def student_card(folder: Path, reference: str) -> ModelCard:
         ),
         preprocess=Preprocess("bilinear", "pad", "mean-std", mine.mean, mine.std),
         intensity={"default": mine.intensity},
-        training=Training(tuple(mine.data), f"taught by {mine.teacher.get('id', 'a teacher')}"),
+        training=Training(tuple(trained), f"taught by {mine.teacher.get('id', 'a teacher')}"),
         source=folder / CARD,
         builtin=False,
+        unverified=() if complete else ("training.datasets",),
         student=Student(folder, mine),
     )

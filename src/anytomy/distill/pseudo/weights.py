@@ -67,7 +67,9 @@ class Painter:
         self._disputed = disputed
         self._unknown: NDArray[np.bool_] = np.zeros(shape, dtype=bool)
         if student is not None:
-            self._student = found = student.argmax(axis=0).astype(np.uint8)
+            self._student = found = np.empty(shape, dtype=np.uint8)
+            for slice_ in range(shape[0]):  # slice by slice, since `argmax` copies what it looks at
+                found[slice_] = student[:, slice_].argmax(axis=0)
             for slice_ in range(0 if complete else shape[0]):
                 sure = 1 - entropy(student[0, slice_])
                 self.weight[slice_] = np.where(found[slice_] == 0, sure, 0)

@@ -44,6 +44,7 @@ class Work:
         rounds: How often about each.
         spare: Whether fewer would do: where time is short, it is asked about some of them only.
         unlabelled: Whether anything is learned from the images of unlabelled cases.
+        soft: Whether the teacher's probabilities are kept.
     """
 
     students: tuple[str, ...]
@@ -51,6 +52,7 @@ class Work:
     rounds: int = 1
     spare: bool = False
     unlabelled: bool = True
+    soft: bool = False
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from anytomy.distill.labelling import (
 )
 from anytomy.distill.recipes.recipe import Taught, Work
 from anytomy.distill.session import FEW
+from anytomy.distill.stored import prompt_files
 
 if TYPE_CHECKING:
     from anytomy.distill.cohort import DistillCohort
@@ -55,14 +56,17 @@ class Pseudo:
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
         if config.boxes:
-            return Work(("boxes",), len(group.labelled), unlabelled=False)
+            drawn = prompt_files(config, group)
+            cases = {(case.dataset, case.id) for case in group.labelled} | drawn.keys()
+            return Work(("boxes",), len(cases), unlabelled=bool(drawn))
         return _work(group, rounds=1)
 
     def teach(self, session: Session) -> Taught:
         """See `Recipe`."""
         if not session.config.boxes:
             return _taught(session, rounds=1)
-        found = labelled(session, "boxes", session.group.labelled, asking_boxes(session))
+        cases = (*session.group.labelled, *session.asked)
+        found = labelled(session, "boxes", cases, asking_boxes(session))
         if not found.usable:
             raise OptionError(
                 f"the teacher answers the boxes of these objects with nothing to learn from: {found.text}",

@@ -53,7 +53,7 @@ class Logits:
 
     def work(self, config: DistillConfig, group: DistillCohort) -> Work:
         """See `Recipe`."""
-        return Work((FEW, self.name), len(group.unlabelled), spare=True)
+        return Work((FEW, self.name), len(group.unlabelled), spare=True, soft=True)
 
     def teach(self, session: Session) -> Taught:
         """See `Recipe`."""

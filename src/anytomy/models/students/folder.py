@@ -53,7 +53,8 @@ class StudentCard:
         summary: One line.
         teacher: The model that taught it, and its licence, hash and the like.
         recipe: How it was taught.
-        data: Data sets and the cases of their splits.
+        data: Data sets and their cases by what they were used for; `teacher` and `guide` have those whose
+            labels its teacher and its guide learned from, `images` those of which they saw the images.
         metrics: What was measured.
         versions: Of the packages that trained it.
         training: Everything else that decided the result: the resolved configuration.

@@ -137,8 +137,9 @@ class StudentGrid:
         """Values `(k, z, y, x)` on the grid as `(k, [z,] y, x)` on the file's own pixels."""
         view = self.view(image, axis)
         column, row, slice_ = view.size
-        layers = [view.restore(resized(layer, (slice_, row, column))) for layer in values]
-        found = np.stack(layers)
+        found = np.empty((len(values), *image.geometry.shape_zyx), np.float32)
+        for place, layer in zip(found, values, strict=True):  # never two of all layers
+            view.apply(place)[...] = resized(layer, (slice_, row, column))
         return found if image.is_volume else found[:, 0]
 
     def spacing(self, image: Image, view: SliceView) -> tuple[float, float, float]:
