@@ -6,6 +6,7 @@ Each bar is a few runs of `anytomy distill` in a folder, which can be killed and
     python benchmarks/distill.py hippocampus kvasir      # with the labelled few: 0.03 and 0.05 Dice more
     python benchmarks/distill.py boxes                   # box labels only: within 0.03 of full masks
     python benchmarks/distill.py wrong                   # nine tenths rejected, within 0.01 of the few
+    python benchmarks/distill.py room --steps 600        # the most that a teacher can bring: labels of all
     python benchmarks/distill.py --quick ...             # a few steps and cases, to see that it works
 """
 
@@ -41,11 +42,13 @@ LEAST_REJECTED = 0.9
 def main() -> None:
     """Run the bars that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("bars", nargs="+", choices=[*BARS, "all"], metavar="BAR")
+    parser.add_argument("bars", nargs="+", choices=[*_BARS, "all"], metavar="BAR")
     parser.add_argument("--out", type=Path, default=RUNS / "distill", help="folder of the runs")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--teacher", help="of hippocampus and kvasir, in place of those below")
     parser.add_argument("--minutes", type=float, default=60.0, help="for each run")
+    parser.add_argument("--steps", type=int, help="of each student, in place of --minutes")
+    parser.add_argument("--splits", type=int, default=4, help="of room, beginning with --seed")
     parser.add_argument("--tune-minutes", type=float, default=20.0, help="for a teacher that is tuned")
     for name, default in (("hippocampus", "promptable"), ("kvasir", "plain")):
         parser.add_argument(
@@ -120,6 +123,24 @@ def wrong(asked: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def room(asked: argparse.Namespace) -> dict[str, Any]:
+    """What labels of all other volumes give the student of three, on some splits: about the most to teach it.
+
+    The teacher is one whose masks are blobs; it is rejected, so the student is that of the labelled few.
+    """
+    from anytomy.predict.model import load
+    from wrong_teachers import made_wrong
+
+    found: dict[str, Any] = {}
+    for seed in range(asked.seed, asked.seed + asked.splits):
+        config = configured(argparse.Namespace(**{**vars(asked), "seed": seed}), "msd_hippocampus")
+        config = replace(config, baselines=("all",), rounds=1)
+        teacher = made_wrong("blobs", load(TEACHER, threads=asked.threads))
+        whole = gained(asked, f"room-{config.dims}-{seed}", config, teacher)
+        found[str(seed)] = {"steps": whole["steps"], "taught": whole["taught"], **whole["all"]}
+    return found
+
+
 def configured(asked: argparse.Namespace, name: str, *, teacher: str = TEACHER) -> DistillConfig:
     """The run of a data set, its split drawn."""
     from anytomy.datasets.dataset import open_dataset
@@ -136,7 +157,8 @@ def configured(asked: argparse.Namespace, name: str, *, teacher: str = TEACHER) 
         dims=asked.dims,
         size=asked.size,
         rounds=asked.rounds,
-        max_minutes=asked.minutes,
+        steps=asked.steps,
+        max_minutes=asked.minutes if asked.steps is None else None,
         seed=asked.seed,
     )
     if asked.quick:
@@ -192,14 +214,17 @@ def tuned_teacher(asked: argparse.Namespace, name: str, mode: str) -> str:
         train=config.labels,
         test=0,
         least=1,
+        validate=0.0,  # all of the few labels
         seed=asked.seed,
         **({"steps": 10} if asked.quick else {"max_minutes": asked.tune_minutes}),
     )
+    if mode == "promptable":  # as it is asked later
+        tuning = replace(tuning, prompts={"box": 1.0}, rounds=1)
     tune(tuning, folder, runtime=Runtime(threads=asked.threads), say=print)
     return f"{TEACHER}+{folder}"
 
 
-_BARS = {"hippocampus": hippocampus, "kvasir": kvasir, "boxes": boxes, "wrong": wrong}
+_BARS = {"hippocampus": hippocampus, "kvasir": kvasir, "boxes": boxes, "wrong": wrong, "room": room}
 
 if __name__ == "__main__":
     main()

@@ -104,3 +104,15 @@ def test_it_is_as_much_as_is_taken(soft: bool) -> None:
 
     bound = shares_bytes(values.size, found[0].size, len(NAMES), soft=soft, extra=0)
     assert 0.6 * bound < peak(ask) < bound
+
+
+def test_each_object_and_each_closer_look_at_it_takes_time(
+    discs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two discs in a picture: five boxes each, and for each of those a crop that nobody has encoded."""
+    monkeypatch.setattr("anytomy.distill.measuring._seconds", lambda *_, **__: 1.0)
+    plain = estimated(tmp_path / "a", recipe="pseudo", baselines=(), views=1).teacher
+    closer = estimated(tmp_path / "b", recipe="pseudo", baselines=(), views=1, zoom="2").teacher
+    assert closer.first_s - plain.first_s == pytest.approx(2 * 5, abs=0.01)
+    assert closer.again_s - plain.again_s == pytest.approx(2 * 5, abs=0.01)
+    assert plain.first_s - plain.again_s == pytest.approx(1, abs=0.01)

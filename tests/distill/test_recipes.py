@@ -350,3 +350,34 @@ def test_automatic_masks_need_a_teacher_of_points(discs: Dataset, tmp_path: Path
         run(tmp_path / "run", bright(), ask="automatic")
     with pytest.raises(OptionError, match="--ask has no meaning with the recipe prior"):
         run(tmp_path / "other", bright(**EVERYTHING), ask="automatic", recipe="prior")
+
+
+@pytest.mark.parametrize("how", [{"recipe": "pseudo", "boxes": True}, {"recipe": "self-prompt"}])
+def test_a_teacher_can_look_closer_at_what_it_is_asked_about(
+    discs: Dataset, tmp_path: Path, lenient: None, how: dict[str, Any]
+) -> None:
+    teachers = {zoom: bright() for zoom in ("off", "2")}
+    done = {zoom: run(tmp_path / zoom, each, zoom=zoom, **how) for zoom, each in teachers.items()}
+    encoded = {zoom: each.engine.encoded for zoom, each in teachers.items()}
+    assert encoded["2"] > encoded["off"]
+    places = [each.folder / "pseudo" / str(each.rounds[-1]["name"]) for each in done.values()]
+    plain, closer = (read_rows(place / "objects.parquet") for place in places)
+    assert len(plain) == len(closer) > 0
+    if "boxes" in how:  # tight ones around discs, which stay discs
+        areas = [[row["area"] for row in rows] for rows in (plain, closer)]
+        assert areas[1] == pytest.approx(areas[0], rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "more", "match"),
+    [
+        ({}, {"zoom": "near"}, "zoom of off, auto or a factor"),
+        (EVERYTHING, {"zoom": "auto", "ask": "automatic"}, "asked for a grid of points"),
+        (EVERYTHING, {"zoom": "auto", "recipe": "prior"}, "--zoom has no meaning with the recipe prior"),
+    ],
+)
+def test_a_closer_look_is_for_boxes(
+    discs: Dataset, tmp_path: Path, teacher: dict[str, Any], more: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(OptionError, match=match):
+        run(tmp_path / "run", bright(**teacher), **more)

@@ -50,6 +50,9 @@ def distill(
         str | None,
         typer.Option("--ask", help="By boxes of a student (student), or a grid of points (automatic)."),
     ] = None,
+    zoom: Annotated[
+        str | None, typer.Option("--zoom", help="off, auto or a factor, as in segment: look closer at boxes.")
+    ] = None,
     guide: Annotated[
         str | None,
         typer.Option("--guide", metavar="MODEL", help="Finds the classes; prompts the teacher first."),
@@ -121,6 +124,7 @@ def distill(
         "baselines": () if baselines == "none" else training.names_in(baselines),
         "curve": _counts(curve),
         "ask": ask,
+        "zoom": zoom,
         "guide": guide,
         "unlabelled": unlabelled,
         "images": None if images is None else str(images),

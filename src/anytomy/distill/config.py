@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from anytomy.core.errors import OptionError
+from anytomy.predict.zoom import Zoom
 from anytomy.tuning.checks import TRAINING_RANGES, check_choice, check_fold, check_range, check_ranges
 from anytomy.tuning.config import AUGMENTATIONS, FLIPS, SCHEDULES, TuneConfig
 from anytomy.tuning.record import as_json
@@ -48,6 +49,7 @@ class DistillConfig:
             `boxes` such images join the labelled cases.
         ask: How the teacher is asked about objects: `student` (a box around what a student finds) or
             `automatic` (a grid of points where a student finds something, the masks matched with that).
+        zoom: How close the teacher looks at what it is asked about by boxes, as in `segment`.
         guide: Reference of a model with the classes, tuned on the same labels, that prompts and judges the
             teacher in the first round in place of the student of the labelled cases; none where None.
         boxes: Labels that are trained on are only seen as the boxes of their objects; those that choose the
@@ -91,6 +93,7 @@ class DistillConfig:
     images: str | None = None
     prompts_dir: str | None = None
     ask: str = ASKS[0]
+    zoom: str = "off"
     guide: str | None = None
     boxes: bool = False
     classes: tuple[str, ...] = ()
@@ -170,6 +173,7 @@ class DistillConfig:
         check_choice("augmentation", self.augment, AUGMENTATIONS)
         check_choice("flips", self.flips, FLIPS)
         check_choice("ask", self.ask, ASKS)
+        Zoom.parse(self.zoom)
         for each in self.baselines:
             check_choice("baseline", each, BASELINES)
         if not self.data:

@@ -146,7 +146,7 @@ def trial_of(session: Session) -> Tried:
         if not table.is_file():
             image = quietly_read(case)
             truth = labels_of(case, image, group.classes)
-            options = {"asking": Asking(session.config.ask), **_options(session, case, image)}
+            options = {"asking": _asking(session, session.config.ask), **_options(session, case, image)}
             label = trial(image, truth, session.teacher, group.classes, **options)
             write_objects(table, label.rows(case.dataset))
     tables = [read_rows(folder / f"{name_of(case)}.parquet") for case in group.labelled[:_MOST_TRIED]]
@@ -182,8 +182,9 @@ def asking_student(session: Session, name: str, weights: Weights, *, soft: bool 
     def ask(case: Case, image: Image) -> PseudoLabel:
         drawn = _drawn(session, case, image)
         if drawn:
-            return _ask(session, case, image, Asking("stored"), prompts=drawn, soft=soft)
-        return _ask(session, case, image, Asking(session.config.ask), student=find(case, image), soft=soft)
+            return _ask(session, case, image, _asking(session, "stored"), prompts=drawn, soft=soft)
+        asking = _asking(session, session.config.ask)
+        return _ask(session, case, image, asking, student=find(case, image), soft=soft)
 
     return ask
 
@@ -194,12 +195,12 @@ def asking_boxes(session: Session) -> Ask:
     def ask(case: Case, image: Image) -> PseudoLabel:
         drawn = _drawn(session, case, image)
         if drawn:
-            return _ask(session, case, image, Asking("stored"), prompts=drawn)
+            return _ask(session, case, image, _asking(session, "stored"), prompts=drawn)
         prompts = boxes_of(case, image, session.group.classes, session.config.axis, session.config.seed)
         if not prompts:
             nothing = np.zeros(image.array.shape[: 3 if image.is_volume else 2], dtype=np.uint8)
             return PseudoLabel(case.id, nothing, nothing.astype(np.float32), ())
-        return _ask(session, case, image, Asking("stored", volume="slices"), prompts=prompts)
+        return _ask(session, case, image, _asking(session, "stored", volume="slices"), prompts=prompts)
 
     return ask
 
@@ -222,6 +223,10 @@ def boxes_of(case: Case, image: Image, classes: Sequence[str], axis: str, seed: 
             rng = seeded(seed, "boxes", case.dataset, case.id, structure, number)
             found += [replace(prompt, name=structure, id=None) for prompt in who.start(truth, rng)]
     return found
+
+
+def _asking(session: Session, how: str, **more: Any) -> Asking:
+    return Asking(how, zoom=session.config.zoom, **more)
 
 
 def _ask(session: Session, case: Case, image: Image, asking: Asking, **more: Any) -> PseudoLabel:

@@ -9,19 +9,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from anytomy.core.errors import OptionError
 from anytomy.core.intensity import choose_policy
 from anytomy.distill.curve import points
 from anytomy.distill.plan import VALIDATIONS, DistillPlan, Questions, steps_for
+from anytomy.distill.pseudo.asking import Asking
+from anytomy.distill.pseudo.proposals import parts
 from anytomy.distill.samples import labels_of
 from anytomy.distill.session import ALL, FEW
 from anytomy.distill.training import validated
 from anytomy.engine.frame import PlanePrompt
 from anytomy.predict.automatic.settings import AutomaticSettings
 from anytomy.predict.automatic.windows import grid_points
+from anytomy.predict.zoom import Zoom
 from anytomy.tuning.memory import available, used
 from anytomy.tuning.plan import Plan, fitted
 from anytomy.tuning.prepared import quietly_read
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from anytomy.datasets.case import Case
     from anytomy.distill.recipes.recipe import Recipe, Work
     from anytomy.distill.session import Session
+    from anytomy.zoo.card import ModelCard
 
 # Answers to one object: the box itself and its jitters.
 _ANSWERS = 5
@@ -179,20 +182,27 @@ def _case_seconds(session: Session) -> tuple[float, float]:
         return looks * encode_s, looks * _seconds(classify, warm=classify)
     truth = labels_of(case, image, session.group.classes)
     seen = view.apply(truth if image.is_volume else truth[None])
-    objects = [np.count_nonzero(np.unique(labels)) for labels in seen]
-    full = np.count_nonzero(objects)
+    objects = list(parts(seen, Asking()))
+    full = len({part.slice for part in objects})
     if config.ask == "automatic":
         points = grid_points(slices.shape, AutomaticSettings().points)
         some = points[: max(teacher.batch, 1)]
         propose = partial(teacher.propose, teacher.encode(middle), some)
         return full * encode_s, full * len(points) / len(some) * _seconds(propose, warm=propose)
-    height, width = slices.shape
-    prompt = PlanePrompt(box=(width / 4, height / 4, width * 0.75, height * 0.75))
-    if "box" not in teacher.card.prompts:
-        prompt = PlanePrompt(points=((width / 2, height / 2),))
-    decode = partial(teacher.decode, teacher.encode(middle), prompt)
+    decode = partial(teacher.decode, teacher.encode(middle), _middle_prompt(teacher.card, slices.shape))
     answer_s = _seconds(decode, warm=decode)
-    return full * encode_s, sum(objects) * _ANSWERS * answer_s
+    windows = [Zoom.parse(config.zoom).windows(part.box, slices.shape) for part in objects]
+    # A box that moves has another crop, which nobody has encoded.
+    crops = sum(window is not None for each in windows for window in each)
+    return full * encode_s, _ANSWERS * (sum(map(len, windows)) * answer_s + crops * encode_s)
+
+
+def _middle_prompt(card: ModelCard, shape: tuple[int, int]) -> PlanePrompt:
+    """A prompt that the teacher understands."""
+    height, width = shape
+    if "box" not in card.prompts:
+        return PlanePrompt(points=((width / 2, height / 2),))
+    return PlanePrompt(box=(width / 4, height / 4, width * 0.75, height * 0.75))
 
 
 def _seconds(call: Callable[[], object], *, warm: Callable[[], object] | None = None) -> float:

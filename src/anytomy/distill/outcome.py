@@ -97,7 +97,8 @@ def tested(session: Session, folders: Mapping[str, Path]) -> dict[str, list[dict
                 model = student = _opened(session, folders[name], name)
                 asked = replace(asked, axis=student.student.axis)  # one of whole volumes has no other
             told = session.told(f"test, {name}")
-            rows = evaluate(model, group.test, asked, group.classes, BOXES, progress=told)
+            zoom = config.zoom if name == TEACHER else "off"
+            rows = evaluate(model, group.test, asked, group.classes, BOXES, zoom=zoom, progress=told)
             write_rows(path, [{**row, "model": name} for row in rows], METRICS, masks=True)
         found[name] = read_rows(path)
     return found

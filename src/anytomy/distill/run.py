@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from anytomy.distill.session import Session
     from anytomy.predict.model import Model
     from anytomy.tuning.evaluate import Change
+    from anytomy.zoo.card import ModelCard
 
 SCHEMA = "anytomy.distill/1"
 BASELINE_TITLES = {
@@ -134,12 +135,7 @@ def distill(
     runtime = replace(runtime, threads=runtime.threads or available_cores())
     group = distill_cohort(config)
     work = way.work(config, group)
-    _refuse_ignored(config, work)
-    if config.guide is not None and card.classes:
-        raise OptionError(
-            f"--guide is for teachers of boxes, and {card.title} finds {', '.join(card.classes)} by itself",
-            hint="leave --guide out",
-        )
+    _refuse_ignored(config, work, card)
     warn_of_unlabelled((*group.labelled, *group.validate), group.classes)
     if card.classes and (work.spare or way.extra(card, len(group.classes))):
         check_guide(card, group.classes, "teacher")
@@ -202,8 +198,8 @@ def distill(
     return replace(result, seconds=seconds)
 
 
-def _refuse_ignored(config: DistillConfig, work: Work) -> None:
-    """Refuse options that a recipe has no use for.
+def _refuse_ignored(config: DistillConfig, work: Work, teacher: ModelCard) -> None:
+    """Refuse options that a recipe, or a teacher, has no use for.
 
     Raises:
         OptionError: With the option.
@@ -218,10 +214,21 @@ def _refuse_ignored(config: DistillConfig, work: Work) -> None:
     given = [name for name, value in asks.items() if value is not None and not work.spare]
     if config.images is not None and not work.unlabelled:
         given.append("--images")
+    if config.zoom != "off" and not (work.spare or config.boxes):
+        given.append("--zoom")
     if given:
         recipe = f"{config.recipe} with --boxes" if config.boxes else config.recipe
         raise OptionError(
             f"{given[0]} has no meaning with the recipe {recipe}", hint="leave it out, or use self-prompt"
+        )
+    if config.zoom != "off" and (teacher.classes or automatic):
+        how = "a grid of points" if automatic else "classes"
+        raise OptionError(f"--zoom looks closer at boxes, and this teacher is asked for {how}")
+    if config.guide is not None and teacher.classes:
+        names = ", ".join(teacher.classes)
+        raise OptionError(
+            f"--guide is for teachers of boxes, and {teacher.title} finds {names} by itself",
+            hint="leave --guide out",
         )
 
 

@@ -64,6 +64,7 @@ def evaluate(
     classes: Sequence[str],
     simulators: Sequence[str],
     *,
+    zoom: str = "off",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Row]:
     """Rows of all objects and classes of some cases; a case that cannot be read is named and left out.
@@ -74,6 +75,7 @@ def evaluate(
         config: Axis, intensity, smallest object, seed.
         classes: Structures that count.
         simulators: Who prompts, where the model takes prompts.
+        zoom: How close it looks at small objects then, as in `segment`.
         progress: Called with cases done, cases in all and a name.
     """
     rows: list[Row] = []
@@ -81,7 +83,7 @@ def evaluate(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                rows += _rows(model, case, config, classes, simulators)
+                rows += _rows(model, case, config, classes, simulators, zoom)
         except AnytomyError as error:
             message = f"{case.dataset} {case.id} is not judged: {error}"
             warnings.warn(message, AnytomyWarning, stacklevel=2)
@@ -155,7 +157,12 @@ def _mean(by_structure: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def _rows(
-    model: LoadedModel, case: Case, config: TuneConfig, classes: Sequence[str], simulators: Sequence[str]
+    model: LoadedModel,
+    case: Case,
+    config: TuneConfig,
+    classes: Sequence[str],
+    simulators: Sequence[str],
+    zoom: str,
 ) -> list[Row]:
     asked = BenchConfig(
         models=(model.card.id,),
@@ -166,6 +173,7 @@ def _rows(
         least=config.least,
         structures=tuple(classes),
         axis=config.axis,
+        zoom=zoom,
     )
     if model.card.classes:
         return run_case(model, case, replace(asked, prompts=(WITHOUT_PROMPT,)))
