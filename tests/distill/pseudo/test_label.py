@@ -54,6 +54,27 @@ class TestTeachers:
         assert label.weight[student].max() == 0
         assert label.weight[unpacked(label.objects[0].mask)].max() == 0
 
+    def test_what_the_student_is_unsure_of_is_not_asked_about(self) -> None:
+        truth = ellipse(3) | ellipse(4)
+        found = np.zeros((2, *truth.shape), np.float32)
+        found[1][truth] = 0.95
+        found[1, 2:8, 50:58] = 0.55  # a speck, off the ellipses
+        found[0] = 1 - found[1]
+        alone = found.copy()
+        alone[:, 2:8, 50:58] = np.array([1, 0])[:, None, None]
+        teachers = [bright(), bright()]
+        with_speck, without = (
+            pseudo_label(image(truth), teacher, ("blob",), student=each)
+            for teacher, each in zip(teachers, (found, alone), strict=True)
+        )
+        assert len(teachers[0].engine.asked) == len(teachers[1].engine.asked) > 0
+        (speck,) = [each for each in with_speck.objects if each.box and each.box[1] < 8 and each.box[0] > 45]
+        (reason,) = speck.reasons
+        assert reason.startswith("certainty: the student is sure to 0.55")
+        assert with_speck.accepted == without.accepted > 0
+        assert not with_speck.weight[2:8, 50:58].any()
+        np.testing.assert_array_equal(with_speck.class_map, without.class_map)
+
     def test_boxes_that_somebody_drew_need_no_student(self) -> None:
         wrong, right = 0, 0
         for seed in range(CASES):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from heapq import merge
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from anytomy.core.view import SliceView
 from anytomy.distill.pseudo.asking import Asking
 from anytomy.distill.pseudo.proposals import STORED, from_prompts, from_student
 from anytomy.distill.pseudo.reliability import Evidence, Rules, look
-from anytomy.distill.pseudo.teacher import Pictures, classified, prompted, proposed
+from anytomy.distill.pseudo.teacher import Pictures, classified, prompted, proposed, unasked
 from anytomy.distill.pseudo.weights import Painter
 from anytomy.engine.model import check_prompt_kinds
 from anytomy.evaluation.bench.table import packed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from anytomy.core.image import Image
     from anytomy.core.prompt import Prompt
+    from anytomy.distill.pseudo.proposals import Proposal
     from anytomy.distill.pseudo.teacher import Answer
     from anytomy.engine.model import PromptableModel
 
@@ -160,7 +162,13 @@ def pseudo_label(
     grey = choose_policy(image, teacher.card.intensity, intensity).policy.fit(image)
     pictures = Pictures(image, view, grey)
     objects: list[Judged] = []
-    answers = _answers(teacher, pictures, classes, painter.student, asking, tuple(prompts), axis, seed)
+
+    def unsure(answer: Answer) -> bool:
+        return _unsure(answer, pictures.shape, guide, rules)
+
+    answers = _answers(
+        teacher, pictures, classes, painter.student, asking, tuple(prompts), axis, seed, unsure
+    )
     for slice_, group in groupby(answers, key=lambda answer: answer.slice):
         chances = None if guide is None else guide[:, slice_]
         objects += _judge_slice(list(group), painter, pictures, classes, rules, chances)
@@ -183,8 +191,13 @@ def _answers(
     prompts: Sequence[Prompt],
     axis: str,
     seed: int,
+    unsure: Callable[[Answer], bool],
 ) -> Iterator[Answer]:
-    """What the teacher says, by whichever way it is asked."""
+    """What the teacher says, by whichever way it is asked.
+
+    About what a student is too unsure of it is not asked, which would be rejected whatever it said: a weak
+    student draws hundreds of such specks.
+    """
     if teacher.card.classes:
         return classified(teacher, pictures, classes, asking)
     if asking.how == "stored":
@@ -202,8 +215,24 @@ def _answers(
     if asking.how == "automatic":
         return proposed(teacher, pictures, found, asking)
     check_prompt_kinds(teacher.card, ("box",), "a box around a student's object")
-    boxes = list(from_student(found, asking))
-    return prompted(teacher, pictures, boxes, strategy("slices"), asking, seed)
+    sure: list[Proposal] = []
+    left_out: list[Answer] = []
+    for proposal in from_student(found, asking):
+        answer = unasked(proposal)
+        if unsure(answer):
+            left_out.append(answer)
+        else:
+            sure.append(proposal)
+    asked = prompted(teacher, pictures, sure, strategy("slices"), asking, seed)
+    return merge(asked, left_out, key=lambda answer: answer.slice)
+
+
+def _unsure(answer: Answer, shape: tuple[int, int], guide: NDArray[np.float32] | None, rules: Rules) -> bool:
+    """Whether the student is less sure of what lies in a box than rules want."""
+    assert guide is not None
+    chances = guide[:, answer.slice]
+    mine = chances.argmax(axis=0) == answer.index
+    return look(answer, shape, mine, chances[answer.index]).evidence.certainty < rules.certainty
 
 
 def _by_slice(answers: Iterable[Answer]) -> Iterator[Answer]:

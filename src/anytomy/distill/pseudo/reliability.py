@@ -119,8 +119,11 @@ class Rules:
             known: What is known about it; what is not known passes.
             stored: Whether a person drew its box.
         """
+        unsure = (
+            f"certainty: the student is sure to {known.certainty:.2f}, at least {self.certainty:g} is wanted"
+        )
         if known.area == 0:
-            return ("nothing: the teacher found nothing",)
+            return (unsure if known.certainty < self.certainty else "nothing: the teacher found nothing",)
         least = self.filled if stored else self.filled_student
         ratio = max(known.area_ratio, 1 / known.area_ratio) if known.area_ratio > 0 else math.nan
         # For each rule whether it is broken, its name, what was found and what is wanted.
@@ -200,10 +203,13 @@ def look(
     mask[answer.window.part] = mean > 0.5
     near = None if student is None else student & (mask | _around(answer, mask))
     area = int(np.count_nonzero(mask))
+    measured = {"score": answer.score}
+    if near is not None and near.any() and chance is not None and answer.source == STUDENT:
+        measured["certainty"] = float(chance[near].mean())
     if not area:
-        return Seen(mask, mean, bits, near, Evidence(0, score=answer.score))
+        return Seen(mask, mean, bits, near, Evidence(0, **measured))
     single = answer.probabilities > 0.5
-    measured = {"score": answer.score, "agreement": answer.stability}
+    measured["agreement"] = answer.stability
     if len(single) > 1:
         measured["agreement"] = _agreement(single, mask[answer.window.part])
         measured["entropy"] = float(bits[single.any(axis=0) | (mean > 0.5)].mean())
@@ -211,8 +217,6 @@ def look(
         measured["filled"] = filled(mask, np.asarray(answer.box))
     if near is not None and near.any():
         measured |= _against_student(mask, near)
-        if chance is not None and answer.source == STUDENT:
-            measured["certainty"] = float(chance[near].mean())
     elif near is not None and answer.source != STORED:
         measured["student_dice"] = 0.0
     return Seen(mask, mean, bits, near, Evidence(area, **measured))

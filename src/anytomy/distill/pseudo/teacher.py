@@ -165,6 +165,13 @@ def prompted(
             yield Answer(proposal.index, slice_, proposal.source, box, stack, top, left, scores[slice_])
 
 
+def unasked(proposal: Proposal) -> Answer:
+    """In the place of an answer about an object in one slice that the teacher is not asked about."""
+    ((slice_, prompt),) = proposal.track.prompts.items()
+    nothing = np.zeros((1, 0, 0), dtype=np.float16)
+    return Answer(proposal.index, slice_, proposal.source, prompt.box, nothing, 0, 0, np.nan)
+
+
 def classified(
     model: PromptableModel, pictures: Pictures, classes: Sequence[str], asking: Asking
 ) -> Iterator[Answer]:
