@@ -164,7 +164,12 @@ def pseudo_label(
     objects: list[Judged] = []
 
     def unsure(answer: Answer) -> bool:
-        return _unsure(answer, pictures.shape, guide, rules)
+        """Whether the student is less sure of what lies in a box than rules want."""
+        assert guide is not None
+        assert painter.student is not None
+        mine = painter.student[answer.slice] == answer.index
+        chance = guide[answer.index, answer.slice]
+        return look(answer, pictures.shape, mine, chance).evidence.certainty < rules.certainty
 
     answers = _answers(
         teacher, pictures, classes, painter.student, asking, tuple(prompts), axis, seed, unsure
@@ -195,7 +200,7 @@ def _answers(
 ) -> Iterator[Answer]:
     """What the teacher says, by whichever way it is asked.
 
-    About what a student is too unsure of it is not asked, which would be rejected whatever it said: a weak
+    About what a student is too unsure of it is not asked, since that would hardly ever be accepted: a weak
     student draws hundreds of such specks.
     """
     if teacher.card.classes:
@@ -225,14 +230,6 @@ def _answers(
             sure.append(proposal)
     asked = prompted(teacher, pictures, sure, strategy("slices"), asking, seed)
     return merge(asked, left_out, key=lambda answer: answer.slice)
-
-
-def _unsure(answer: Answer, shape: tuple[int, int], guide: NDArray[np.float32] | None, rules: Rules) -> bool:
-    """Whether the student is less sure of what lies in a box than rules want."""
-    assert guide is not None
-    chances = guide[:, answer.slice]
-    mine = chances.argmax(axis=0) == answer.index
-    return look(answer, shape, mine, chances[answer.index]).evidence.certainty < rules.certainty
 
 
 def _by_slice(answers: Iterable[Answer]) -> Iterator[Answer]:
